@@ -1,0 +1,67 @@
+"""The closed union of facts, their versioned codec, `fold`, the `Log` protocol."""
+
+from .codec import VERSION, decode_fact, encode_fact
+from .facts import (
+    Checkpoint,
+    ChildFinished,
+    ChildStarted,
+    Fact,
+    Instruction,
+    ModelRequested,
+    ModelResponded,
+    Parent,
+    RetryAsked,
+    RunCancelled,
+    RunFailed,
+    RunFinished,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    ToolFinished,
+    ToolPending,
+    ToolResolved,
+    ToolStarted,
+)
+from .fold import OURS, advance, begin, fold, history
+from .log import Log, Page, RunQuery, RunSummary
+from .state import ENDED, CallState, RunState, Status
+from .summary import summarize
+
+__all__ = [
+    "ENDED",
+    "OURS",
+    "VERSION",
+    "CallState",
+    "Checkpoint",
+    "ChildFinished",
+    "ChildStarted",
+    "Fact",
+    "Instruction",
+    "Log",
+    "ModelRequested",
+    "ModelResponded",
+    "Page",
+    "Parent",
+    "RetryAsked",
+    "RunCancelled",
+    "RunFailed",
+    "RunFinished",
+    "RunPaused",
+    "RunQuery",
+    "RunResumed",
+    "RunStarted",
+    "RunState",
+    "RunSummary",
+    "Status",
+    "ToolFinished",
+    "ToolPending",
+    "ToolResolved",
+    "ToolStarted",
+    "advance",
+    "begin",
+    "decode_fact",
+    "encode_fact",
+    "fold",
+    "history",
+    "summarize",
+]

@@ -1,0 +1,174 @@
+"""A run's state from its facts: pure, the same on every machine and on every day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from msgspec.structs import replace
+
+from ..data import CorruptJournal, Message, ModelResponse, Opaque, Text, ToolResult
+from .facts import (
+    ChildFinished,
+    ChildStarted,
+    Fact,
+    ModelRequested,
+    ModelResponded,
+    RetryAsked,
+    RunCancelled,
+    RunFailed,
+    RunFinished,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    ToolFinished,
+    ToolPending,
+    ToolResolved,
+    ToolStarted,
+)
+from .state import CallState, RunState
+
+OURS = "journeyman"
+"""The dialect of words that the framework puts into a history; no wire sends its `origin`."""
+
+
+def fold(run: str, facts: Iterable[Fact], inherited: RunState | None = None) -> RunState:
+    """The state after some facts; `inherited` is the state at the checkpoint that the run continues, if it does.
+
+    Raises `CorruptJournal` where the facts do not begin with `RunStarted` or are not numbered without a gap.
+    """
+    state: RunState | None = None
+    for fact in facts:
+        state = begin(run, fact, inherited) if state is None else advance(state, fact)
+    if state is None:
+        raise CorruptJournal(f"run {run} has no facts")
+    return state
+
+
+def begin(run: str, fact: Fact, inherited: RunState | None = None) -> RunState:
+    """The state after the first fact of a run."""
+    if not isinstance(fact, RunStarted) or fact.seq != 0:
+        raise CorruptJournal(
+            f"run {run} begins with {type(fact).__name__} as number {fact.seq}, not with RunStarted as 0"
+        )
+    before = () if inherited is None else history(inherited)
+    instructions = fact.instructions
+    if instructions is None:
+        instructions = () if inherited is None else inherited.instructions
+    return RunState(
+        run=run,
+        next_seq=1,
+        status="running",
+        agent=fact.agent,
+        model=fact.model,
+        fingerprint=fact.fingerprint,
+        instructions=instructions,
+        limits=fact.limits,
+        messages=before + fact.input,
+        inherited=len(before),
+        started_at=fact.at,
+        updated_at=fact.at,
+        parent=fact.parent,
+        continues=fact.continues,
+        conversation=fact.conversation,
+        tags=fact.tags,
+    )
+
+
+def advance(state: RunState, fact: Fact) -> RunState:
+    """The state after one more fact; raises `CorruptJournal` for one that is out of order."""
+    if fact.seq != state.next_seq:
+        raise CorruptJournal(f"run {state.run} has fact {fact.seq} where {state.next_seq} belongs")
+    return replace(_applied(state, fact), next_seq=fact.seq + 1, updated_at=fact.at)
+
+
+def _applied(state: RunState, fact: Fact) -> RunState:  # noqa: C901, PLR0911, PLR0912  (a table with a row per kind)
+    match fact:
+        case ModelRequested():
+            return replace(state, requested=True, model=fact.model, iterations=fact.iteration, status="running")
+        case ModelResponded():
+            return _answered(state, fact.response)
+        case ToolStarted():
+            return _with_call(state, fact.call_id, phase="started", attempt=fact.attempt)
+        case ToolFinished():
+            retries = state.retries + 1 if fact.asks_retry else state.retries
+            return _with_result(replace(state, retries=retries), fact.result)
+        case ToolPending():
+            doubt = fact.reason == "in_doubt"
+            return _with_call(state, fact.call_id, phase="pending", info=fact.info, in_doubt=doubt)
+        case ToolResolved():
+            if fact.result is None:
+                return _with_call(state, fact.call_id, phase="planned", in_doubt=False)
+            return _with_result(state, fact.result)
+        case ChildStarted():
+            return _with_call(state, fact.call_id, child=fact.run)
+        case ChildFinished():
+            return replace(state, usage=state.usage + fact.usage)
+        case RetryAsked():
+            return _asked_again(state, fact)
+        case RunPaused():
+            waits = any(call.phase == "pending" for call in state.calls)
+            return replace(state, status="waiting" if waits else "paused")
+        case RunResumed():
+            return replace(state, status="running")
+        case RunFinished():
+            status = "finished" if fact.reason == "output" else "stopped"
+            return replace(state, status=status, output=fact.output)
+        case RunFailed():
+            return replace(state, status="errored", failure=fact.failure)
+        case RunCancelled():
+            return replace(state, status="cancelled")
+        case RunStarted():
+            raise CorruptJournal(f"run {state.run} starts a second time, at fact {fact.seq}")
+        case _:
+            assert_never(fact)
+
+
+def _answered(state: RunState, response: ModelResponse) -> RunState:
+    calls = tuple(CallState(call) for call in response.message.tool_calls)
+    return replace(
+        state,
+        requested=False,
+        messages=(*state.messages, response.message),
+        calls=calls,
+        tool_calls=state.tool_calls + len(calls),
+        usage=state.usage + response.usage,
+        finish=response.finish,
+    )
+
+
+def _with_call(state: RunState, call_id: str, **changes: object) -> RunState:
+    calls = tuple(replace(call, **changes) if call.call.id == call_id else call for call in state.calls)
+    if state.call(call_id) is None:
+        raise CorruptJournal(f"run {state.run} speaks of tool call {call_id!r}, which the last answer does not hold")
+    return replace(state, calls=calls)
+
+
+def _with_result(state: RunState, result: ToolResult) -> RunState:
+    state = _with_call(state, result.call_id, phase="done", result=result)
+    return _turn_closed(state) if all(call.phase == "done" for call in state.calls) else state
+
+
+def _turn_closed(state: RunState) -> RunState:
+    results = tuple(call.result for call in state.calls if call.result is not None)
+    return replace(state, messages=(*state.messages, Message("tool", results)), calls=())
+
+
+def _asked_again(state: RunState, fact: RetryAsked) -> RunState:
+    state = replace(state, retries=state.retries + 1)
+    if fact.call_id is not None:
+        return _with_result(state, ToolResult(fact.call_id, fact.reason, is_error=True))
+    words = Text(fact.reason, origin=Opaque(OURS, {"label": "retry"}))
+    return replace(state, messages=(*state.messages, Message("user", (words,))))
+
+
+def history(state: RunState) -> tuple[Message, ...]:
+    """The history for a run that continues this one: a call that never got a result gets one that says so.
+
+    Providers refuse a history with an unanswered call, and dropping the call would change what the model said.
+    """
+    if not state.calls:
+        return state.messages
+    said = "The output was accepted." if state.status == "finished" else "This call was not carried out."
+    results = tuple(call.result or ToolResult(call.call.id, said) for call in state.calls)
+    return (*state.messages, Message("tool", results))

@@ -1,0 +1,72 @@
+"""What a run is after some of its facts: the value that `fold` makes and `decide` reads."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from ..data import Failure, Limits, Message, ToolCall, ToolResult, Usage
+from .facts import Checkpoint, Instruction, Parent
+
+Status = Literal["running", "paused", "waiting", "finished", "stopped", "cancelled", "errored"]
+"""`waiting` is for somebody outside to answer a call; the last four are ends."""
+
+ENDED: frozenset[Status] = frozenset({"finished", "stopped", "cancelled", "errored"})
+
+Phase = Literal["planned", "started", "pending", "done"]
+
+
+class CallState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A tool call of the current turn and how far it has come; `attempt` counts how often it was started."""
+
+    call: ToolCall
+    phase: Phase = "planned"
+    attempt: int = 0
+    result: ToolResult | None = None
+    in_doubt: bool = False
+    info: Any = None
+    child: str | None = None
+
+
+class RunState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A run after its first `next_seq` facts.
+
+    `messages` is the whole history, that of continued runs included; `calls` are the tool calls of the last answer while
+    any of them is open; `requested` says that a request left and no answer came yet. `usage` includes children.
+    """
+
+    run: str
+    next_seq: int
+    status: Status
+    agent: str
+    model: str
+    fingerprint: str
+    instructions: tuple[Instruction, ...]
+    limits: Limits
+    messages: tuple[Message, ...]
+    started_at: int
+    updated_at: int
+    parent: Parent | None = None
+    continues: Checkpoint | None = None
+    conversation: str | None = None
+    tags: tuple[str, ...] = ()
+    inherited: int = 0
+    calls: tuple[CallState, ...] = ()
+    requested: bool = False
+    iterations: int = 0
+    tool_calls: int = 0
+    retries: int = 0
+    usage: Usage = Usage()
+    finish: str | None = None
+    output: Any = None
+    failure: Failure | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can happen in the run."""
+        return self.status in ENDED
+
+    def call(self, call_id: str) -> CallState | None:
+        """The open turn's call with this id."""
+        return next((call for call in self.calls if call.call.id == call_id), None)
