@@ -1,6 +1,6 @@
 """The nouns: messages, parts, tool calls, usage, limits, errors."""
 
-from .deltas import Delta, TextDelta, ThinkingDelta, ToolCallDelta
+from .deltas import Delta, Glimpse, Progress, TextDelta, ThinkingDelta, ToolCallDelta, deltas_of
 from .errors import (
     Bug,
     CallerError,
@@ -20,9 +20,12 @@ from .json import JsonObject
 from .limits import Limits
 from .messages import Finish, JsonOutput, Message, ModelRequest, ModelResponse, Role, Settings, ToolChoice, ToolSpec
 from .parts import Audio, Document, Image, Media, Opaque, Part, Text, Thinking, ToolCall, ToolResult, Video
-from .usage import NANO, Usage, dollars, nanodollars
+from .secrets import HIDDEN, Secret, scrub
+from .usage import NANO, ModelUsage, Usage, dollars, nanodollars, with_usage
 
 __all__ = [
+    "Glimpse",
+    "HIDDEN",
     "NANO",
     "Audio",
     "Bug",
@@ -45,12 +48,15 @@ __all__ = [
     "ModelError",
     "ModelRequest",
     "ModelResponse",
+    "ModelUsage",
     "Opaque",
     "Part",
+    "Progress",
     "ProviderError",
     "ProviderErrorKind",
     "ReplayMismatch",
     "Role",
+    "Secret",
     "Settings",
     "Text",
     "TextDelta",
@@ -63,7 +69,10 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "Video",
+    "deltas_of",
     "dollars",
     "failure_of",
     "nanodollars",
+    "scrub",
+    "with_usage",
 ]

@@ -49,6 +49,40 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
         )
 
 
+PRICE_BANDS = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512_000, 524_288)
+"""Above how many input tokens of an exchange any vendor's price changes (the tiers in genai-prices 0.2)."""
+
+
+class ModelUsage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Tokens of one model, of exchanges that are priced alike.
+
+    `stated` is what the provider itself said that it charged for them, in nano-dollars; `band` is the largest of
+    `PRICE_BANDS` that the input of each exchange exceeded, or 0.
+    """
+
+    model: str
+    usage: Usage
+    stated: int | None = None
+    band: int = 0
+
+    @classmethod
+    def of(cls, model: str, usage: Usage, stated: int | None = None) -> ModelUsage:
+        """What one exchange used."""
+        tokens = usage.input_tokens
+        band = 0 if tokens <= PRICE_BANDS[0] else max(edge for edge in PRICE_BANDS if edge < tokens)
+        return cls(model, usage, stated, band)
+
+
+def with_usage(used: tuple[ModelUsage, ...], new: ModelUsage) -> tuple[ModelUsage, ...]:
+    """A bill with one more item: added to one that is priced alike, if there is one."""
+    for index, item in enumerate(used):
+        if item.model == new.model and item.band == new.band and (item.stated is None) == (new.stated is None):
+            stated = None if item.stated is None or new.stated is None else item.stated + new.stated
+            merged = ModelUsage(item.model, item.usage + new.usage, stated, item.band)
+            return (*used[:index], merged, *used[index + 1 :])
+    return (*used, new)
+
+
 def nanodollars(amount: Decimal | float | str) -> int:
     """Dollars as integer nano-dollars; a float counts as the decimal that it prints as (0.1 is a tenth)."""
     return int((Decimal(str(amount)) * NANO).to_integral_value())

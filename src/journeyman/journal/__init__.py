@@ -17,12 +17,14 @@ from .facts import (
     RunPaused,
     RunResumed,
     RunStarted,
+    Stamped,
     ToolFinished,
     ToolPending,
     ToolResolved,
     ToolStarted,
 )
 from .fold import OURS, advance, begin, fold, history
+from .load import Loaded, load
 from .log import Log, Page, RunQuery, RunSummary
 from .state import ENDED, CallState, RunState, Status
 from .summary import summarize
@@ -37,6 +39,7 @@ __all__ = [
     "ChildStarted",
     "Fact",
     "Instruction",
+    "Loaded",
     "Log",
     "ModelRequested",
     "ModelResponded",
@@ -52,6 +55,7 @@ __all__ = [
     "RunStarted",
     "RunState",
     "RunSummary",
+    "Stamped",
     "Status",
     "ToolFinished",
     "ToolPending",
@@ -63,5 +67,6 @@ __all__ = [
     "encode_fact",
     "fold",
     "history",
+    "load",
     "summarize",
 ]

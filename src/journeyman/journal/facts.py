@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ..data import Failure, Limits, Message, ModelResponse, ToolResult, Usage
+from ..data import Failure, Limits, Message, ModelResponse, ModelUsage, ToolResult
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -116,12 +116,11 @@ class ChildStarted(Stamped, frozen=True, kw_only=True, tag="ChildStarted"):
 
 
 class ChildFinished(Stamped, frozen=True, kw_only=True, tag="ChildFinished"):
-    """A child run ended or paused; `usage` and `cost` are what it used since it was last counted."""
+    """A child run ended; `used` is what it and its own children used, model by model."""
 
     call_id: str
     run: str
-    usage: Usage
-    cost: int | None = None
+    used: tuple[ModelUsage, ...] = ()
 
 
 class RetryAsked(Stamped, frozen=True, kw_only=True, tag="RetryAsked"):
@@ -136,7 +135,7 @@ class RunPaused(Stamped, frozen=True, kw_only=True, tag="RunPaused"):
 
 
 class RunResumed(Stamped, frozen=True, kw_only=True, tag="RunResumed"):
-    """The run goes on after a pause, a wait or a crash."""
+    """The run goes on after a pause, a wait, a crash, an error or a cancellation."""
 
 
 class RunFinished(Stamped, frozen=True, kw_only=True, tag="RunFinished"):
@@ -147,9 +146,10 @@ class RunFinished(Stamped, frozen=True, kw_only=True, tag="RunFinished"):
 
 
 class RunFailed(Stamped, frozen=True, kw_only=True, tag="RunFailed"):
-    """The run ended with an error."""
+    """The run ended with an error; `abandoned` names tools that were cut off and may still be at work."""
 
     failure: Failure
+    abandoned: tuple[str, ...] = ()
 
 
 class RunCancelled(Stamped, frozen=True, kw_only=True, tag="RunCancelled"):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import assert_never
 
 from msgspec.structs import replace
 
-from ..data import CorruptJournal, Message, ModelResponse, Opaque, Text, ToolResult
+from ..data import CorruptJournal, Message, ModelResponse, ModelUsage, Opaque, Text, ToolResult, with_usage
 from .facts import (
     ChildFinished,
     ChildStarted,
@@ -51,11 +52,10 @@ def begin(run: str, fact: Fact, inherited: RunState | None = None) -> RunState:
         raise CorruptJournal(
             f"run {run} begins with {type(fact).__name__} as number {fact.seq}, not with RunStarted as 0"
         )
-    before = () if inherited is None else history(inherited)
     instructions = fact.instructions
     if instructions is None:
         instructions = () if inherited is None else inherited.instructions
-    return RunState(
+    state = RunState(
         run=run,
         next_seq=1,
         status="running",
@@ -64,14 +64,32 @@ def begin(run: str, fact: Fact, inherited: RunState | None = None) -> RunState:
         fingerprint=fact.fingerprint,
         instructions=instructions,
         limits=fact.limits,
-        messages=before + fact.input,
-        inherited=len(before),
+        messages=fact.input,
         started_at=fact.at,
         updated_at=fact.at,
+        resumed_at=fact.at,
         parent=fact.parent,
         continues=fact.continues,
         conversation=fact.conversation,
         tags=fact.tags,
+    )
+    return state if inherited is None else _inheriting(state, inherited)
+
+
+def _inheriting(state: RunState, inherited: RunState) -> RunState:
+    if state.messages:
+        before = history(inherited)
+        return replace(state, messages=before + state.messages, inherited=len(before))
+    # Without anything new said, it is a branch: it goes on from the very middle of a turn.
+    return replace(
+        state,
+        messages=inherited.messages,
+        inherited=len(inherited.messages),
+        calls=inherited.calls,
+        requested=inherited.requested,
+        iterations=inherited.iterations,
+        retries=inherited.retries,
+        finish=inherited.finish,
     )
 
 
@@ -91,8 +109,7 @@ def _applied(state: RunState, fact: Fact) -> RunState:  # noqa: C901, PLR0911, P
         case ToolStarted():
             return _with_call(state, fact.call_id, phase="started", attempt=fact.attempt)
         case ToolFinished():
-            retries = state.retries + 1 if fact.asks_retry else state.retries
-            return _with_result(replace(state, retries=retries), fact.result)
+            return _with_result(state, fact.result, asked_retry=fact.asks_retry)
         case ToolPending():
             doubt = fact.reason == "in_doubt"
             return _with_call(state, fact.call_id, phase="pending", info=fact.info, in_doubt=doubt)
@@ -103,14 +120,14 @@ def _applied(state: RunState, fact: Fact) -> RunState:  # noqa: C901, PLR0911, P
         case ChildStarted():
             return _with_call(state, fact.call_id, child=fact.run)
         case ChildFinished():
-            return replace(state, usage=state.usage + fact.usage)
+            return replace(state, used=functools.reduce(with_usage, fact.used, state.used))
         case RetryAsked():
             return _asked_again(state, fact)
         case RunPaused():
             waits = any(call.phase == "pending" for call in state.calls)
             return replace(state, status="waiting" if waits else "paused")
         case RunResumed():
-            return replace(state, status="running")
+            return replace(state, status="running", failure=None, resumed_at=fact.at)
         case RunFinished():
             status = "finished" if fact.reason == "output" else "stopped"
             return replace(state, status=status, output=fact.output)
@@ -132,8 +149,8 @@ def _answered(state: RunState, response: ModelResponse) -> RunState:
         messages=(*state.messages, response.message),
         calls=calls,
         tool_calls=state.tool_calls + len(calls),
-        usage=state.usage + response.usage,
-        finish=response.finish,
+        used=with_usage(state.used, ModelUsage.of(state.model, response.usage, response.cost)),
+        finish=response.finish or "other",
     )
 
 
@@ -144,22 +161,23 @@ def _with_call(state: RunState, call_id: str, **changes: object) -> RunState:
     return replace(state, calls=calls)
 
 
-def _with_result(state: RunState, result: ToolResult) -> RunState:
-    state = _with_call(state, result.call_id, phase="done", result=result)
+def _with_result(state: RunState, result: ToolResult, *, asked_retry: bool = False) -> RunState:
+    state = _with_call(state, result.call_id, phase="done", result=result, asked_retry=asked_retry)
     return _turn_closed(state) if all(call.phase == "done" for call in state.calls) else state
 
 
 def _turn_closed(state: RunState) -> RunState:
     results = tuple(call.result for call in state.calls if call.result is not None)
-    return replace(state, messages=(*state.messages, Message("tool", results)), calls=())
+    # The budget is for mending one thing: a turn in which nothing had to be mended begins it anew.
+    retries = state.retries + 1 if any(call.asked_retry for call in state.calls) else 0
+    return replace(state, messages=(*state.messages, Message("tool", results)), calls=(), retries=retries)
 
 
 def _asked_again(state: RunState, fact: RetryAsked) -> RunState:
-    state = replace(state, retries=state.retries + 1)
     if fact.call_id is not None:
-        return _with_result(state, ToolResult(fact.call_id, fact.reason, is_error=True))
+        return _with_result(state, ToolResult(fact.call_id, fact.reason, is_error=True), asked_retry=True)
     words = Text(fact.reason, origin=Opaque(OURS, {"label": "retry"}))
-    return replace(state, messages=(*state.messages, Message("user", (words,))))
+    return replace(state, messages=(*state.messages, Message("user", (words,))), retries=state.retries + 1)
 
 
 def history(state: RunState) -> tuple[Message, ...]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ..data import Failure, Limits, Message, ToolCall, ToolResult, Usage
+from ..data import Failure, Limits, Message, ModelUsage, ToolCall, ToolResult, Usage
 from .facts import Checkpoint, Instruction, Parent
 
 Status = Literal["running", "paused", "waiting", "finished", "stopped", "cancelled", "errored"]
@@ -25,6 +25,7 @@ class CallState(msgspec.Struct, frozen=True, omit_defaults=True):
     attempt: int = 0
     result: ToolResult | None = None
     in_doubt: bool = False
+    asked_retry: bool = False
     info: Any = None
     child: str | None = None
 
@@ -33,7 +34,8 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A run after its first `next_seq` facts.
 
     `messages` is the whole history, that of continued runs included; `calls` are the tool calls of the last answer while
-    any of them is open; `requested` says that a request left and no answer came yet. `usage` includes children.
+    any of them is open; `requested` says that a request left and no answer came yet, `retries` how often in a row
+    the model was asked to mend something, `resumed_at` when the present stretch of work began. `used` includes children.
     """
 
     run: str
@@ -47,6 +49,7 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     messages: tuple[Message, ...]
     started_at: int
     updated_at: int
+    resumed_at: int = 0
     parent: Parent | None = None
     continues: Checkpoint | None = None
     conversation: str | None = None
@@ -57,10 +60,15 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     iterations: int = 0
     tool_calls: int = 0
     retries: int = 0
-    usage: Usage = Usage()
+    used: tuple[ModelUsage, ...] = ()
     finish: str | None = None
     output: Any = None
     failure: Failure | None = None
+
+    @property
+    def usage(self) -> Usage:
+        """All tokens, whatever the model."""
+        return sum((item.usage for item in self.used), Usage())
 
     @property
     def ended(self) -> bool:

@@ -51,7 +51,7 @@ def _changed(summary: RunSummary, fact: Fact) -> RunSummary:  # noqa: C901, PLR0
         case ModelResponded():
             return replace(summary, usage=summary.usage + fact.response.usage)
         case ChildFinished():
-            return replace(summary, usage=summary.usage + fact.usage)
+            return replace(summary, usage=sum((item.usage for item in fact.used), summary.usage))
         case ToolPending():
             return replace(summary, status="waiting")
         case RunPaused():

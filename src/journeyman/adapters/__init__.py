@@ -1,0 +1,1 @@
+"""One flat file per outside thing, `<protocol>_<thing>.py`."""

@@ -1,0 +1,62 @@
+"""An agent as another agent's tool: a run below a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..data import CallerError, JourneymanError
+from ..journal import ChildFinished, ChildStarted, Parent
+from ..loop import Drive
+from ..schema import result_text
+from ..tools import Pending, RunContext, Tool
+from .result import RunResult
+
+if TYPE_CHECKING:
+    from .agent import Agent
+    from .stretch import Stretch
+
+
+def agent_tool(agent: Agent[Any], name: str, description: str | None) -> Tool[..., Any]:
+    """The tool; it may be run again after a crash, because it then takes up the run that it began."""
+
+    async def delegate(context: RunContext[Any], task: str) -> str:
+        parent = context.host
+        if not isinstance(parent, Drive):
+            raise CallerError(f"{name} hands its task to an agent and can only be called within a run")
+        return await _delegated(agent, parent, context, task)
+
+    words = description or f"Hand a task to the agent {name!r} and get its answer. Say in the task all that it has to know."
+    return Tool(delegate, name=name, description=words, idempotent=True)
+
+
+async def _delegated(agent: Agent[Any], parent: Drive, context: RunContext[Any], task: str) -> str:
+    stretch = agent.delegated(
+        {"deps": context.deps, "journal": parent.world.log},
+        Parent(context.run_id, context.call_id),
+        parent.world.ledger,
+    )
+    call = parent.state.call(context.call_id)
+    if call is not None and call.child is not None:
+        await stretch.reopen(call.child, {})
+    else:
+        await stretch.start(task)
+        # The child's first fact before the parent's word of it: a crash between them leaves a run that nobody speaks of,
+        # not a word of a run that is not there.
+        await stretch.drive.commit()
+        parent.record(ChildStarted(call_id=context.call_id, run=stretch.drive.state.run, agent=agent.name))
+        await parent.commit()
+    result = await _finished(stretch, parent, context.call_id)
+    if result.status == "waiting":
+        raise Pending({"run": result.run_id, "calls": [call.id for call in result.pending]})
+    return result_text(result.output)
+
+
+async def _finished(stretch: Stretch[Any], parent: Drive, call_id: str) -> RunResult[Any]:
+    try:
+        return await stretch.work()
+    except JourneymanError as error:
+        raise JourneymanError(f"its run {stretch.drive.state.run} failed: {type(error).__name__}: {error}") from error
+    finally:
+        state = stretch.drive.state
+        if state.ended:
+            parent.record(ChildFinished(call_id=call_id, run=state.run, used=state.used))

@@ -1,0 +1,83 @@
+"""From what an agent was told to the plan that the loop follows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from ..data import CallerError, JsonOutput, Limits, Settings, ToolChoice, ToolSpec
+from ..loop import Plan
+from ..models import Model
+from ..schema import OutputSchema, output_schema, strict_schema
+from ..tools import Tool
+
+OUTPUT_TOOL = "final_result"
+"""The tool by which a model gives its output where there is no native JSON mode."""
+
+
+def make_plan(
+    *,
+    agent: str,
+    model: Model,
+    tools: Mapping[str, Tool[..., Any]],
+    output_type: Any,
+    check: Callable[[Any], Any] | None,
+    settings: Settings,
+    limits: Limits,
+    prompt: str,
+) -> Plan:
+    """The plan of an agent; `prompt` is what of its prompt is fixed, for the fingerprint.
+
+    Raises `CallerError` if a tool has the output tool's name or the model cannot call tools.
+    """
+    if tools and not model.capabilities.tools:
+        raise CallerError(f"{model.name} cannot call tools; leave tools= out or choose another model")
+    output = output_schema(output_type)
+    specs = tuple(tool.spec for tool in tools.values())
+    output_tool = json_output = None
+    if output.schema is not None:
+        # A union with str leaves the choice to the model, which the native mode would take away.
+        if model.capabilities.json_schema and not output.allows_text:
+            json_output = _native(output)
+        else:
+            output_tool = OUTPUT_TOOL
+            if output_tool in tools:
+                raise CallerError(f"a tool is named {OUTPUT_TOOL!r}, which is the name of the output tool; give it another")
+            specs = (*specs, _output_spec(output))
+    if output_tool is not None and not output.allows_text and settings.tool_choice is None:
+        settings = msgspec.structs.replace(settings, tool_choice=ToolChoice("required"))
+    fingerprint = _fingerprint(prompt, specs, output.schema)
+    return Plan(
+        agent=agent,
+        model=model,
+        tools=tools,
+        specs=specs,
+        output=output,
+        output_tool=output_tool,
+        json_output=json_output,
+        settings=settings,
+        limits=limits,
+        fingerprint=fingerprint,
+        check=check,
+    )
+
+
+def _native(output: OutputSchema) -> JsonOutput:
+    assert output.schema is not None  # noqa: S101  (the caller has looked; this tells the type checkers)
+    strict = strict_schema(output.schema)
+    return JsonOutput(output.name, strict or output.schema, strict=strict is not None)
+
+
+def _output_spec(output: OutputSchema) -> ToolSpec:
+    assert output.schema is not None  # noqa: S101  (likewise)
+    described = output.schema.get("description")
+    words = "Give your final answer by calling this tool, and only when you have it."
+    return ToolSpec(OUTPUT_TOOL, f"{words}\n\n{described}" if described else words, output.schema)
+
+
+def _fingerprint(prompt: str, specs: tuple[ToolSpec, ...], schema: Any) -> str:
+    told = msgspec.json.encode((prompt, specs, schema), order="sorted")
+    return hashlib.sha256(told).hexdigest()[:16]

@@ -1,0 +1,165 @@
+"""A run at work, as its caller holds it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Generic, Literal, TypeVar
+
+from ..data import CallerError, TextDelta
+from ..journal import Fact, ModelRequested, ModelResponded, RunState, Stamped
+from ..loop import blocking, blocking_iterator
+from ..observe import AgentStep, Batch, Event, EventView, StepView
+from .result import RunResult
+from .stretch import Stretch
+
+T = TypeVar("T")
+
+RunsState = Literal["idle", "running", "paused", "waiting", "stopped", "errored", "cancelled", "finished"]
+
+
+class Run(Generic[T]):
+    """A handle on a run: watch it, stop, pause, resume or cancel it, wait for its result.
+
+    The run works in a task of its own and is read in the event loop in which it works. Reading ends when the run rests;
+    after `resume` it can be read again, from any cursor.
+    """
+
+    def __init__(
+        self, stretch: Stretch[T], again: Callable[[str, Mapping[str, Any]], Awaitable[Stretch[T]]]
+    ) -> None:
+        self._stretch = stretch
+        self._again = again
+        self._task: asyncio.Task[RunResult[T]] | None = None
+
+    @property
+    def id(self) -> str:
+        """The run's id, by which any process can resume it."""
+        return self._stretch.drive.state.run
+
+    @property
+    def state(self) -> RunsState:
+        """`idle` before its start, then what it does or how it ended."""
+        return "idle" if self._task is None else self._stretch.drive.state.status
+
+    @property
+    def snapshot(self) -> RunState:
+        """Everything that is known of the run at this moment."""
+        return self._stretch.drive.state
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self._task is not None and self._stretch.feed.closed
+
+    def begin(self) -> None:
+        """Start working; `result` does it as well."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._stretch.work(), name=f"run {self.id}")
+
+    async def result(self) -> RunResult[T]:
+        """Wait until the run rests; raises what ended it badly. May be awaited as often as one likes."""
+        self.begin()
+        assert self._task is not None  # noqa: S101  (`begin` has set it; this tells the type checkers)
+        if self._task.get_loop() is not asyncio.get_running_loop():
+            raise CallerError("this run works in another event loop; use result_sync there")
+        # Whoever stops waiting has not cancelled the run: that is what `cancel` is for.
+        return await asyncio.shield(self._task)
+
+    def stop(self) -> None:
+        """End the run after the present iteration, without an output."""
+        self._stretch.drive.control.stop = True
+
+    def pause(self) -> None:
+        """Rest after the present iteration; `resume` goes on."""
+        self._stretch.drive.control.pause = True
+
+    async def resume(self, answers: Mapping[str, Any] | None = None) -> None:
+        """Go on after a pause or a wait; `answers` are for the calls that it waits for.
+
+        Raises `CallerError` if the run neither rests nor has been told to.
+        """
+        if self._task is None:
+            raise CallerError(f"run {self.id} has not begun; call begin() or result()")
+        if not self._stretch.drive.control.pause and not self.rests:
+            raise CallerError(f"run {self.id} is {self.state}; only a run that rests can be resumed")
+        await asyncio.wait([self._task])
+        if self.state not in ("paused", "waiting"):
+            raise CallerError(f"run {self.id} is {self.state}; only a run that is paused or waiting can be resumed")
+        self._stretch = await self._again(self.id, answers or {})
+        self._task = None
+        self.begin()
+
+    async def step(self) -> RunResult[T]:
+        """The next iteration of a run in `single_step` mode."""
+        if self._task is not None:
+            await self.resume()
+        return await self.result()
+
+    async def cancel(self) -> None:
+        """Cut the run off at once and wait until it is: the request is closed, async tools are cancelled."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def batches(self, after: int = -1) -> AsyncIterator[Batch]:
+        """The facts after a number and the glimpses from now on, as they were published."""
+        drive = self._stretch.drive
+        # Both at once, before anything else can happen: no fact is missed and none comes twice.
+        past, reader = tuple(drive.facts[after + 1 :]), self._stretch.feed.reader()
+        return _joined(past, reader)
+
+    async def facts(self, after: int = -1) -> AsyncIterator[Fact]:
+        """The facts after a number: those of the past, then each as it becomes durable."""
+        async for batch in self.batches(after):
+            for item in batch:
+                if isinstance(item, Stamped):
+                    yield item
+
+    async def events(self, after: int = -1) -> AsyncIterator[Event]:
+        """The run as events, for an interface; `after` is the number of a fact."""
+        plan = self._stretch.agent.plan
+        partial = None if plan.output.schema is None else plan.output.partial
+        view = EventView(self._stretch.output_of, partial=partial, output_tool=plan.output_tool)
+        async for batch in self.batches(after):
+            for event in view.of(batch):
+                yield event
+
+    async def text(self) -> AsyncIterator[str]:
+        """The words of the answers as they come; a reader who comes late gets what was said before, too."""
+        said = 0
+        async for batch in self.batches():
+            for item in batch:
+                # The order of the tests is that of their frequency: this runs once for each token.
+                if type(item) is TextDelta:
+                    said += len(item.text)
+                    yield item.text
+                elif isinstance(item, ModelResponded):
+                    rest, said = item.response.message.text[said:], 0
+                    if rest:
+                        yield rest
+                elif isinstance(item, ModelRequested):
+                    said = 0
+
+    async def steps(self) -> AsyncIterator[AgentStep]:
+        """The run as steps."""
+        view = StepView(self._stretch.output_of)
+        async for fact in self.facts():
+            for step in view.of(fact):
+                yield step
+
+    result_sync = blocking(result)
+    resume_sync = blocking(resume)
+    step_sync = blocking(step)
+    cancel_sync = blocking(cancel)
+    facts_sync = blocking_iterator(facts)
+    events_sync = blocking_iterator(events)
+    text_sync = blocking_iterator(text)
+    steps_sync = blocking_iterator(steps)
+
+
+async def _joined(past: Batch, reader: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
+    if past:
+        yield past
+    async for batch in reader:
+        yield batch

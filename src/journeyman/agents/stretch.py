@@ -1,0 +1,242 @@
+"""One stretch of work on a run: its journal opened, its loop driven, its result made, its journal closed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from ..compose import clock, cost, new_memory_log, new_run_id, open_journal
+from ..data import CallerError, Message, Part, ToolResult
+from ..guard import Ledger
+from ..journal import Checkpoint, Instruction, Log, Parent, RunResumed, RunStarted, RunState, ToolResolved, begin, load
+from ..loop import Control, Drive, Plan, World
+from ..observe import Callbacks, CallbackTap, Feed, plain_output
+from ..schema import result_text
+from ..tools import RunContext
+from .options import Mode, RunOptions
+from .prompts import Instructions
+from .result import RunResult, with_run_id
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Prompt = str | Sequence[str | Part | Message] | None
+"""What is new: words, words and media, whole messages, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunAgain:
+    """The answer to a call in doubt: it was not carried out, or running it a second time does no harm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """An agent as a run needs it; `opened` is the journal while the agent itself holds it open."""
+
+    plan: Plan
+    instructions: Instructions
+    journal: str | Log | None
+    opened: Log | None
+    callbacks: Callbacks | None
+    mode: Mode
+
+
+class Stretch(Generic[T]):
+    """Made for one run and used once: `start` or `reopen`, then `work`."""
+
+    def __init__(
+        self,
+        agent: Definition,
+        options: RunOptions,
+        *,
+        streams: bool = False,
+        parent: Parent | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        self.agent = agent
+        self.options = options
+        self.drive: Drive
+        self._parent = parent
+        self._parent_ledger = ledger
+        self._stack = AsyncExitStack()
+        callbacks = options.get("callbacks") or agent.callbacks
+        self._tap = None if callbacks is None or not callbacks.are_any() else CallbackTap(callbacks, self.output_of)
+        streams = streams or (callbacks is not None and callbacks.wants_stream)
+        self.feed = Feed(() if self._tap is None else (self._tap,), streams=streams)
+        self.journal = self._journal()
+
+    async def start(self, prompt: Prompt) -> None:
+        """Begin a new run; nothing is written yet."""
+        inherited, continues, said = self._history(self.options.get("history"))
+        said = (*said, *_messages(prompt))
+        if not said and inherited is None:
+            raise CallerError("there is nothing to ask: give a prompt, or a history to go on from")
+        async with self._closing_on_error():
+            await self._begin(said, inherited, continues)
+
+    async def branch(self, run: str, at: int | None, prompt: Prompt) -> None:
+        """Begin a new run that goes on from a place in another; only its first fact is written."""
+        async with self._closing_on_error():
+            base = await load(await self._open(), run, at)
+            place = Checkpoint(run, base.state.next_seq - 1)
+            await self._begin(_messages(prompt), base.state, place)
+            await self.drive.commit()
+
+    async def reopen(self, run: str, answers: Mapping[str, Any]) -> None:
+        """Take up a run where its journal ends."""
+        async with self._closing_on_error():
+            await self._reopen(run, answers)
+
+    async def _reopen(self, run: str, answers: Mapping[str, Any]) -> None:
+        loaded = await load(await self._open(), run)
+        state = loaded.state
+        if state.fingerprint != self.agent.plan.fingerprint:
+            log.warning("run %s goes on with another prompt, other tools or another output type than it began with", run)
+        self._drive(state, control=self._control(), facts=loaded.facts)
+        if state.status == "finished":
+            if answers:
+                raise CallerError(f"run {run} is finished; there is no call left to answer")
+            text = state.messages[-1].text if state.messages else ""
+            self.drive.value = self.output_of(state.output, text)
+            return
+        resolved = [_resolved(state, call_id, answer) for call_id, answer in answers.items()]
+        self.drive.record(RunResumed())
+        for fact in resolved:
+            self.drive.record(fact)
+        await self.drive.commit()
+
+    async def work(self) -> RunResult[T]:
+        """Drive the run until it rests; raises what ended it badly, with the run's id."""
+        try:
+            if not self.drive.state.ended:
+                await self.drive.run()
+            return self.result()
+        except BaseException as error:
+            with_run_id(error, self.drive.state.run)
+            raise
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Tell readers that the stretch is over and close what it opened."""
+        self.feed.close()
+        if self._tap is not None:
+            await self._tap.drain()
+        await self._stack.aclose()
+
+    def result(self, error: BaseException | None = None) -> RunResult[T]:
+        """What the run came to so far."""
+        return RunResult(self.drive.value, self.drive.state, tuple(self.drive.facts), self.journal, error)
+
+    def output_of(self, stored: Any, text: str) -> Any:
+        """The output as the user's type, from the journal's words for it."""
+        drive = getattr(self, "drive", None)
+        if drive is not None and drive.value is not None:
+            return drive.value
+        if stored is None:
+            return text
+        try:
+            return self.agent.plan.output.load(stored)
+        except ValueError:
+            return plain_output(stored, text)
+
+    async def _begin(
+        self, said: tuple[Message, ...], inherited: RunState | None, continues: Checkpoint | None
+    ) -> None:
+        options, plan = self.options, self.agent.plan
+        run = new_run_id()
+        instructions: tuple[Instruction, ...] | None = await self.agent.instructions.for_run(
+            lambda: RunContext(deps=options.get("deps"), run_id=run, agent=plan.agent, model=plan.model.name)
+        )
+        if inherited is not None and inherited.instructions == instructions:
+            instructions = None
+        started = RunStarted(
+            seq=0,
+            at=clock(),
+            agent=plan.agent,
+            model=plan.model.name,
+            fingerprint=plan.fingerprint,
+            input=said,
+            instructions=instructions,
+            limits=options.get("limits") or plan.limits,
+            parent=self._parent,
+            continues=continues,
+            conversation=options.get("conversation"),
+            tags=tuple(options.get("tags", ())),
+        )
+        await self._open()
+        self._drive(begin(run, started, inherited), control=self._control(), new=started)
+
+    @asynccontextmanager
+    async def _closing_on_error(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException:
+            await self.close()
+            raise
+
+    def _drive(self, state: RunState, *, control: Control, **known: Any) -> None:
+        ledger = Ledger(state.limits, cost, used=state.used, parent=self._parent_ledger)
+        world = World(log=self._log, clock=clock, feed=self.feed, ledger=ledger, deps=self.options.get("deps"))
+        self.drive = Drive(state, self.agent.plan, world, control, **known)
+
+    def _control(self) -> Control:
+        return Control(single_step=(self.options.get("mode") or self.agent.mode) == "single_step")
+
+    def _history(
+        self, history: RunResult[Any] | Sequence[Message] | None
+    ) -> tuple[RunState | None, Checkpoint | None, tuple[Message, ...]]:
+        match history:
+            case None:
+                return None, None, ()
+            case RunResult() if history.journal == self.journal:
+                return history.state, history.checkpoint, ()
+            case RunResult():
+                # Another journal cannot be referred to, so what was said there is written down here.
+                return None, None, history.messages
+            case _:
+                return None, None, tuple(history)
+
+    def _journal(self) -> str | Log:
+        history = self.options.get("history")
+        given = self.options.get("journal") or self.agent.journal
+        if given is None and isinstance(history, RunResult):
+            given = history.journal
+        return new_memory_log() if given is None else given
+
+    async def _open(self) -> Log:
+        if self.agent.opened is not None and self.journal == self.agent.journal:
+            self._log = self.agent.opened
+        elif isinstance(self.journal, str):
+            self._log = await self._stack.enter_async_context(open_journal(self.journal))
+        else:
+            self._log = self.journal
+        return self._log
+
+
+def _messages(prompt: Prompt) -> tuple[Message, ...]:
+    if prompt is None:
+        return ()
+    items = [prompt] if isinstance(prompt, str) else prompt
+    messages = [item for item in items if isinstance(item, Message)]
+    parts = [item for item in items if not isinstance(item, Message)]
+    # What is not a message yet is said by the user, after those that are.
+    return (*messages, Message.user(parts)) if parts else tuple(messages)
+
+
+def _resolved(state: RunState, call_id: str, answer: Any) -> ToolResolved:
+    call = state.call(call_id)
+    if call is None or call.phase != "pending":
+        waiting = ", ".join(item.call.id for item in state.calls if item.phase == "pending") or "none"
+        raise CallerError(f"run {state.run} does not wait for call {call_id!r}; it waits for: {waiting}")
+    match answer:
+        case RunAgain():
+            return ToolResolved(call_id=call_id, result=None)
+        case BaseException():
+            return ToolResolved(call_id=call_id, result=ToolResult(call_id, str(answer), is_error=True))
+        case _:
+            return ToolResolved(call_id=call_id, result=ToolResult(call_id, result_text(answer)))

@@ -1,0 +1,8 @@
+"""`decide` (pure) and `drive` (async): the only agent loop there is."""
+
+from .blocking import blocking, blocking_iterator, run_blocking
+from .decide import Command, decide
+from .drive import Control, Drive, World
+from .plan import Plan
+
+__all__ = ["Command", "Control", "Drive", "Plan", "World", "blocking", "blocking_iterator", "decide", "run_blocking"]

@@ -1,0 +1,153 @@
+"""What to do next, given what a run is: pure, without I/O, clock or chance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ..data import JourneymanError, LimitExceeded, ModelError
+from ..journal import CallState, RunState
+from ..schema import OutputError
+from .plan import Plan
+
+
+class AskModel(msgspec.Struct, frozen=True):
+    """Send the history to the model."""
+
+
+class CallTools(msgspec.Struct, frozen=True):
+    """Run these calls, at the same time."""
+
+    calls: tuple[CallState, ...]
+
+
+class AskAgain(msgspec.Struct, frozen=True):
+    """Tell the model what is wrong with its output."""
+
+    reason: str
+    call_id: str | None = None
+
+
+class Doubt(msgspec.Struct, frozen=True):
+    """These calls were begun before a crash, and running them again might do harm: somebody has to say what happened."""
+
+    calls: tuple[CallState, ...]
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """Nothing can be done before somebody outside answers."""
+
+
+class Finish(msgspec.Struct, frozen=True):
+    """The run has its output: `stored` goes to the journal, None meaning the text of the last message."""
+
+    value: Any
+    stored: Any = None
+
+
+class Fail(msgspec.Struct, frozen=True):
+    """The run cannot go on."""
+
+    error: JourneymanError
+
+
+Command = AskModel | CallTools | AskAgain | Doubt | Wait | Finish | Fail
+
+
+def decide(state: RunState, plan: Plan) -> Command:
+    """The next command for a run that has not ended and of which nothing is under way."""
+    if state.retries > state.limits.max_retries:
+        return _gave_up(state)
+    if state.calls:
+        return _within_turn(state, plan)
+    # Only a whole answer can be final, whatever a stream showed: words may well come before a tool call.
+    if state.finish is not None and state.messages[-1].role == "assistant":
+        return _on_answer(state, plan)
+    return _next_iteration(state)
+
+
+def _within_turn(state: RunState, plan: Plan) -> Command:
+    over = _over_tool_calls(state)
+    if over is not None:
+        return over
+    # No tool is under way when the loop decides, so a call that is marked as started was cut off by a crash.
+    cut_off = tuple(call for call in state.calls if call.phase == "started" and not _may_rerun(call, plan))
+    if cut_off:
+        return Doubt(cut_off)
+    ready = tuple(
+        call for call in state.calls if call.phase in ("planned", "started") and not plan.is_output(call.call)
+    )
+    if ready:
+        return CallTools(ready)
+    if any(call.phase == "pending" for call in state.calls):
+        return Wait()
+    given = next(call for call in state.calls if call.phase == "planned")
+    return _checked(plan, given.call.arguments, given.call.id)
+
+
+def _may_rerun(call: CallState, plan: Plan) -> bool:
+    tool = plan.tools.get(call.call.name)
+    # A tool that is gone runs into "there is no such tool", which harms nobody.
+    return tool is None or tool.idempotent
+
+
+def _on_answer(state: RunState, plan: Plan) -> Command:
+    text = state.messages[-1].text
+    if not text.strip():
+        if state.finish == "content_filter":
+            return Fail(ModelError("the provider's content filter kept the answer back; change the prompt or the model"))
+        return AskAgain("Your answer was empty. Answer, or call a tool.")
+    if plan.output.allows_text:
+        return _approved(plan, text, None, None)
+    if plan.output_tool is None:
+        return _checked(plan, text, None)
+    try:
+        # Some models write the output where they should call the tool for it; there is no reason to insist.
+        return _approved(plan, *_read(plan, text), None)
+    except OutputError:
+        return AskAgain(f"Give your final answer by calling the tool {plan.output_tool}.")
+
+
+def _checked(plan: Plan, json_text: str, call_id: str | None) -> Command:
+    try:
+        value, stored = _read(plan, json_text)
+    except OutputError as error:
+        return AskAgain(f"The output does not fit:\n{error}\nMend it and give the whole output again.", call_id)
+    return _approved(plan, value, stored, call_id)
+
+
+def _read(plan: Plan, json_text: str) -> tuple[Any, Any]:
+    value = plan.output.check(json_text)
+    return value, plan.output.dump(value)
+
+
+def _approved(plan: Plan, value: Any, stored: Any, call_id: str | None) -> Command:
+    if plan.check is None:
+        return Finish(value, stored)
+    try:
+        return Finish(plan.check(value), stored)
+    except OutputError as error:
+        return AskAgain(str(error), call_id)
+
+
+def _next_iteration(state: RunState) -> Command:
+    most = state.limits.max_iterations
+    if most is not None and state.iterations >= most and not state.requested:
+        return Fail(LimitExceeded("iterations", most, "max_iterations"))
+    return AskModel()
+
+
+def _over_tool_calls(state: RunState) -> Fail | None:
+    most = state.limits.max_tool_calls
+    if most is not None and state.tool_calls > most:
+        return Fail(LimitExceeded("tool calls", most, "max_tool_calls", used=state.tool_calls))
+    return None
+
+
+def _gave_up(state: RunState) -> Fail:
+    last = state.messages[-1]
+    reason = last.text or "; ".join(result.text for result in last.tool_results if result.is_error)
+    return Fail(
+        ModelError(f"the model did not mend its answer within max_retries={state.limits.max_retries}; last: {reason}")
+    )

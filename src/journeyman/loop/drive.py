@@ -1,0 +1,303 @@
+"""Perform what `decide` commands and append what comes of it: the only place where a run touches the world."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from msgspec.structs import replace
+
+from ..data import (
+    Conflict,
+    Glimpse,
+    JourneymanError,
+    LimitExceeded,
+    Message,
+    ModelRequest,
+    ModelResponse,
+    ModelUsage,
+    Progress,
+    ToolCall,
+    failure_of,
+)
+from ..guard import Ledger
+from ..journal import (
+    CallState,
+    Fact,
+    Log,
+    ModelRequested,
+    ModelResponded,
+    RetryAsked,
+    RunCancelled,
+    RunFailed,
+    RunFinished,
+    RunPaused,
+    RunState,
+    ToolFinished,
+    ToolPending,
+    ToolStarted,
+    advance,
+)
+from ..observe import Feed
+from ..tools import Done, Outcome, RunContext, Waits, call_tool, unknown_tool
+from .decide import AskAgain, AskModel, CallTools, Doubt, Fail, Finish, Wait, decide
+from .plan import Plan
+
+log = logging.getLogger(__name__)
+
+GRACE = 0.5
+"""Seconds that a cancelled async tool has to clean up before it is abandoned."""
+
+
+@dataclass(slots=True)
+class Control:
+    """What the caller wants of a run; looked at between iterations."""
+
+    stop: bool = False
+    pause: bool = False
+    single_step: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Whatever is not in the journal and not in the plan: where facts go, the clock (microseconds since 1970), the
+    ledger, who listens, and the user's own `deps`.
+    """
+
+    log: Log
+    clock: Callable[[], int]
+    feed: Feed
+    ledger: Ledger
+    deps: Any = None
+
+
+class Drive:
+    """One stretch of work on one run, from its state to its next rest: an end, a pause or a wait.
+
+    `state` is always the fold of `facts`, the last of which may not be durable yet; nothing happens outside before they
+    are. `new` is a fact that the state holds already and that is still to be made durable. `value` is the output as the
+    user's type once the run has finished.
+    """
+
+    def __init__(
+        self, state: RunState, plan: Plan, world: World, control: Control, *, facts: Sequence[Fact] = (), new: Fact | None = None
+    ) -> None:
+        self.state = state
+        self.plan = plan
+        self.world = world
+        self.control = control
+        self.facts: list[Fact] = list(facts)
+        self.value: Any = None
+        self._new: list[Fact] = [] if new is None else [new]
+        self._unpublished: list[Fact] = []
+        self._append = asyncio.Lock()
+        self._system = tuple(Message.system(item.text) for item in state.instructions)
+        self._blocking: dict[str, str] = {}
+        self._cancelled: threading.Event | None = None
+        self._loop = asyncio.get_running_loop()
+
+    async def run(self) -> None:
+        """Work until the run rests. What ends it badly is recorded and raised.
+
+        Raises `Conflict` (recording nothing) if another writer has taken the run over.
+        """
+        try:
+            async with asyncio.timeout(self._seconds_left()):
+                while await self._step():
+                    pass
+        except asyncio.CancelledError:
+            await self._end(RunCancelled(abandoned=self._cut_off()))
+            raise
+        except Conflict:
+            self._cut_off()
+            raise
+        except TimeoutError as error:
+            over = LimitExceeded("time", self.state.limits.deadline, "deadline")
+            await self._end(RunFailed(failure=failure_of(over), abandoned=self._cut_off()))
+            raise over from error
+        except Exception as error:
+            await self._end(RunFailed(failure=failure_of(error), abandoned=self._cut_off()))
+            raise
+
+    def record(self, fact: Fact) -> None:
+        """Take a fact into the state; it becomes durable with the next `commit`."""
+        fact = replace(fact, seq=self.state.next_seq, at=self.world.clock())
+        self.state = advance(self.state, fact)
+        self._new.append(fact)
+
+    async def commit(self) -> None:
+        """Make all recorded facts durable, then publish them."""
+        async with self._append:
+            if not self._new:
+                return
+            facts, self._new = self._new, []
+            # A cancelled append may have been written or not. If a later one succeeds, it was: a log has no gaps.
+            self._unpublished.extend(facts)
+            await self.world.log.append(self.state.run, facts[0].seq, facts)
+            durable, self._unpublished = self._unpublished, []
+            self.facts.extend(durable)
+            self.world.feed.publish(durable)
+
+    async def _step(self) -> bool:
+        """Perform one command; False when the run rests."""
+        match decide(self.state, self.plan):
+            case AskModel():
+                return await self._ask()
+            case CallTools(calls):
+                await self._call_tools(calls)
+            case AskAgain(reason, call_id):
+                self.record(RetryAsked(reason=reason, call_id=call_id))
+            case Finish(value, stored):
+                self.value = value
+                return await self._rest(RunFinished(output=stored))
+            case Doubt(calls):
+                for call in calls:
+                    self.record(ToolPending(call_id=call.call.id, reason="in_doubt"))
+            case Wait():
+                return await self._rest(RunPaused())
+            case Fail(error):
+                raise error
+            case command:
+                assert_never(command)
+        return True
+
+    async def _rest(self, fact: Fact) -> bool:
+        self.record(fact)
+        await self.commit()
+        return False
+
+    async def _ask(self) -> bool:
+        if self.control.stop:
+            return await self._rest(RunFinished(reason="stopped"))
+        if self.control.pause:
+            return await self._rest(RunPaused())
+        self.control.pause = self.control.single_step
+        state, plan = self.state, self.plan
+        self.world.ledger.check()
+        # A request that a crash cut off is asked again as the same iteration.
+        iteration = state.iterations + (0 if state.requested else 1)
+        self.record(ModelRequested(model=plan.model.name, history=len(state.messages), iteration=iteration))
+        await self.commit()
+        request = ModelRequest("", self._system + state.messages, plan.specs, plan.json_output, plan.settings)
+        response = await plan.model.respond(request, self.world.feed.glimpse if self.world.feed.streams else None)
+        self.world.ledger.charge(ModelUsage.of(plan.model.name, response.usage, response.cost))
+        self.record(ModelResponded(response=_with_ids(response, self.state.next_seq)))
+        return True
+
+    async def _call_tools(self, calls: Sequence[CallState]) -> None:
+        known = [call for call in calls if call.call.name in self.plan.tools]
+        for call in calls:
+            if call.call.name in self.plan.tools:
+                self.record(ToolStarted(call_id=call.call.id, name=call.call.name, attempt=call.attempt + 1))
+            else:
+                self._take(call.call, unknown_tool(call.call, lambda: list(self.plan.tools)))
+        await self.commit()
+        if len(known) == 1:
+            self._take(known[0].call, await self._call_tool(known[0]))
+            _stop_if_cancelled()
+        elif known:
+            await self._call_together(known)
+
+    async def _call_together(self, calls: Sequence[CallState]) -> None:
+        tasks = {self._loop.create_task(self._call_tool(call), name=call.call.name): call for call in calls}
+        left = set(tasks)
+        try:
+            while left:
+                done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    self._take(tasks[task].call, task.result())
+                if left:
+                    # What one tool did is durable before its slower siblings are waited for.
+                    await self.commit()
+        finally:
+            if left:
+                for task in left:
+                    task.cancel()
+                _, stuck = await asyncio.wait(left, timeout=GRACE)
+                self._blocking.update((tasks[task].call.id, task.get_name()) for task in stuck)
+
+    async def _call_tool(self, call: CallState) -> Outcome:
+        tool = self.plan.tools[call.call.name]
+        if tool.is_async:
+            return await call_tool(tool, call.call, lambda: self._context(call))
+        self._blocking[call.call.id] = tool.name
+        outcome = await call_tool(tool, call.call, lambda: self._context(call))
+        del self._blocking[call.call.id]
+        return outcome
+
+    def _take(self, call: ToolCall, outcome: Outcome) -> None:
+        match outcome:
+            case Done(result, asks_retry):
+                self.record(ToolFinished(result=result, asks_retry=asks_retry))
+            case Waits(info):
+                self.record(ToolPending(call_id=call.id, info=info))
+            case _:
+                assert_never(outcome)
+
+    def _context(self, call: CallState) -> RunContext[Any]:
+        if self._cancelled is None:
+            self._cancelled = threading.Event()
+        return RunContext(
+            deps=self.world.deps,
+            run_id=self.state.run,
+            agent=self.plan.agent,
+            model=self.plan.model.name,
+            call_id=call.call.id,
+            tool_name=call.call.name,
+            attempt=call.attempt + 1,
+            cancelled=self._cancelled,
+            host=self,
+            report=self._report,
+        )
+
+    def _report(self, progress: Progress) -> None:
+        # Blocking tools report from their own thread, and a feed belongs to its loop.
+        glimpses: list[Glimpse] = [progress]
+        self._loop.call_soon_threadsafe(self.world.feed.glimpse, glimpses)
+
+    def _cut_off(self) -> tuple[str, ...]:
+        if self._cancelled is not None:
+            self._cancelled.set()
+        return tuple(self._blocking.values())
+
+    async def _end(self, fact: Fact) -> None:
+        """Record an end that something else caused; that cause matters more than a journal that cannot be written."""
+        if not self.state.ended:
+            self.record(fact)
+        try:
+            await asyncio.shield(asyncio.ensure_future(self.commit()))
+        except (JourneymanError, OSError) as error:
+            log.warning("run %s: its end could not be recorded: %s", self.state.run, error)
+
+    def _seconds_left(self) -> float | None:
+        seconds = self.state.limits.deadline
+        if seconds is None:
+            return None
+        return max(0.0, seconds - (self.world.clock() - self.state.resumed_at) / 1e6)
+
+
+def _stop_if_cancelled() -> None:
+    # A tool may swallow the cancellation that was meant for the run.
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+def _with_ids(response: ModelResponse, seq: int) -> ModelResponse:
+    """The response with an id of its own for every tool call; some servers give none, or the same one twice."""
+    calls = response.message.tool_calls
+    if len({call.id for call in calls} - {""}) == len(calls):
+        return response
+    seen: set[str] = {""}
+    parts: list[Any] = []
+    for index, part in enumerate(response.message.parts):
+        if isinstance(part, ToolCall):
+            if part.id in seen:
+                part = replace(part, id=f"call_{seq}_{index}")  # noqa: PLW2901  (the part, mended)
+            seen.add(part.id)
+        parts.append(part)
+    return replace(response, message=replace(response.message, parts=tuple(parts)))

@@ -1,0 +1,36 @@
+"""What an agent is to the loop: everything about it that stays the same from run to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..data import JsonOutput, Limits, Settings, ToolCall, ToolSpec
+from ..models import Model
+from ..schema import OutputSchema
+from ..tools import Tool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """`specs` are the tools as the model sees them, the output tool included; `output_tool` is None where the output is
+    the answer's text, plain or (with `json_output`) in the provider's native JSON mode. `fingerprint` tells whether prompt,
+    tools and output schema are still the ones that a run began with.
+    """
+
+    agent: str
+    model: Model
+    tools: Mapping[str, Tool[..., Any]]
+    specs: tuple[ToolSpec, ...]
+    output: OutputSchema
+    output_tool: str | None
+    json_output: JsonOutput | None
+    settings: Settings
+    limits: Limits
+    fingerprint: str
+    check: Callable[[Any], Any] | None = None
+
+    def is_output(self, call: ToolCall) -> bool:
+        """Whether a call is the model's way of giving its output."""
+        return call.name == self.output_tool

@@ -1,0 +1,47 @@
+"""Views of a journal: stream, events, steps, callbacks, logging."""
+
+from .callbacks import Callbacks, CallbackTap
+from .events import (
+    Event,
+    EventView,
+    Failed,
+    LlmChunk,
+    Output,
+    OutputOf,
+    PartialResult,
+    ThinkingChunk,
+    ToolEnd,
+    ToolProgress,
+    ToolStart,
+    plain_output,
+)
+from .feed import Batch, Feed, Item, Reader
+from .logs import HideSecrets, JsonFormatter, configure_logging
+from .steps import AgentStep, StepView, steps_of
+
+__all__ = [
+    "AgentStep",
+    "Batch",
+    "CallbackTap",
+    "Callbacks",
+    "Event",
+    "EventView",
+    "Failed",
+    "Feed",
+    "HideSecrets",
+    "Item",
+    "JsonFormatter",
+    "LlmChunk",
+    "Output",
+    "OutputOf",
+    "PartialResult",
+    "Reader",
+    "StepView",
+    "ThinkingChunk",
+    "ToolEnd",
+    "ToolProgress",
+    "ToolStart",
+    "configure_logging",
+    "plain_output",
+    "steps_of",
+]
