@@ -58,8 +58,8 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 __version__ = "0.1.0"
 __all__ = [
     "Agent",
-    "CallerError",
     "Callbacks",
+    "CallerError",
     "Conflict",
     "Conversation",
     "FakeLLM",

@@ -112,7 +112,9 @@ def _log(url: str) -> Log:
         from .adapters.log_sqlite import SqliteLog  # noqa: PLC0415  (likewise)
 
         return SqliteLog(path)
-    raise CallerError(f'{url!r} is no address of a journal; use "memory:", "sqlite:///runs.db" or "sqlite:////abs/path.db"')
+    raise CallerError(
+        f'{url!r} is no address of a journal; use "memory:", "sqlite:///runs.db" or "sqlite:////abs/path.db"'
+    )
 
 
 def get_model_rates(model: str) -> Rates | None:

@@ -132,9 +132,9 @@ class Agent(Generic[T]):
     @staticmethod
     async def run_parallel(
         pairs: Iterable[tuple[Agent[Any], Prompt]], **options: Unpack[RunOptions]
-    ) -> list[RunResult[Any]]:
+    ) -> Sequence[RunResult[Any]]:
         """Run several agents at once; one that fails gives a result with its `error` and harms no other."""
-        return list(await asyncio.gather(*(agent._outcome(prompt, options) for agent, prompt in pairs)))
+        return await asyncio.gather(*(agent._outcome(prompt, options) for agent, prompt in pairs))  # noqa: SLF001  (its own)
 
     @contextmanager
     def run_stream_sync(self, prompt: Prompt, **options: Unpack[RunOptions]) -> Iterator[Stream[T]]:
@@ -154,10 +154,12 @@ class Agent(Generic[T]):
     # --- what else can be made of an agent -------------------------------------------------------------------------------
 
     def fork(self, **changes: Unpack[AgentOptions]) -> Agent[T]:
-        """A copy, with some options changed, that continues the conversation: each of its runs goes on from its last one,
-        the first from the last finished run of this agent.
+        """A copy, with some options changed, that continues the conversation.
+
+        Each of its runs goes on from its own last one, the first from the last run of this agent that came to rest.
         """
-        copy = cast("Agent[T]", Agent(self.model, output_type=self.output_type, **{**self._options, **changes}))
+        options: AgentOptions = {**self._options, **changes}
+        copy: Agent[T] = Agent(self.model, output_type=self.output_type, **options)
         copy._last = self._last
         copy._goes_on = True
         return copy
@@ -253,7 +255,7 @@ class Agent(Generic[T]):
             await stretch.start(prompt)
             return self._settled(await stretch.work())
         except Exception as error:  # noqa: BLE001  (it is the caller's to look at, in the result)
-            return stretch.result(error)
+            return stretch.failed(error)
 
     def _settled(self, result: RunResult[T]) -> RunResult[T]:
         self._last = result

@@ -25,7 +25,9 @@ def agent_tool(agent: Agent[Any], name: str, description: str | None) -> Tool[..
             raise CallerError(f"{name} hands its task to an agent and can only be called within a run")
         return await _delegated(agent, parent, context, task)
 
-    words = description or f"Hand a task to the agent {name!r} and get its answer. Say in the task all that it has to know."
+    words = (
+        description or f"Hand a task to the agent {name!r} and get its answer. Say in the task all that it has to know."
+    )
     return Tool(delegate, name=name, description=words, idempotent=True)
 
 

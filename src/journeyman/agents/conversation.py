@@ -116,9 +116,7 @@ class Conversation:
     continue_sync = blocking(continue_)
 
 
-def _with_images(
-    prompt: str | Sequence[str | Part], images: Iterable[bytes | Image]
-) -> str | Sequence[str | Part]:
+def _with_images(prompt: str | Sequence[str | Part], images: Iterable[bytes | Image]) -> str | Sequence[str | Part]:
     pictures = [image if isinstance(image, Image) else Image(_media_type(image), data=image) for image in images]
     if not pictures:
         return prompt
@@ -129,4 +127,6 @@ def _media_type(image: bytes) -> str:
     for mark, media_type in _IMAGES.items():
         if image.startswith(mark):
             return media_type
-    raise CallerError("these bytes are no PNG, JPEG, GIF or WebP picture; pass Image(media_type, data=…) for another kind")
+    raise CallerError(
+        "these bytes are no PNG, JPEG, GIF or WebP picture; pass Image(media_type, data=…) for another kind"
+    )

@@ -15,7 +15,7 @@ from ..wire import HttpRequest
 
 @dataclass(frozen=True, slots=True)
 class ExplainedPart:
-    """A part of a request; `origin` says who put it there: `user`, `history`, `system_prompt`, `tool:name`, …"""
+    """A part of a request; `origin` says who put it there: `user`, `history`, `system_prompt`, `tool:name` and such."""
 
     origin: str
     content: str

@@ -18,7 +18,7 @@ OUTPUT_TOOL = "final_result"
 """The tool by which a model gives its output where there is no native JSON mode."""
 
 
-def make_plan(
+def make_plan(  # noqa: PLR0913  (the one place where an agent's options come together)
     *,
     agent: str,
     model: Model,
@@ -45,7 +45,9 @@ def make_plan(
         else:
             output_tool = OUTPUT_TOOL
             if output_tool in tools:
-                raise CallerError(f"a tool is named {OUTPUT_TOOL!r}, which is the name of the output tool; give it another")
+                raise CallerError(
+                    f"a tool is named {OUTPUT_TOOL!r}, which is the name of the output tool; give it another"
+                )
             specs = (*specs, _output_spec(output))
     if output_tool is not None and not output.allows_text and settings.tool_choice is None:
         settings = msgspec.structs.replace(settings, tool_choice=ToolChoice("required"))

@@ -92,7 +92,9 @@ class RunResult(Generic[Output]):
     @functools.cached_property
     def steps(self) -> tuple[AgentStep, ...]:
         """What the agent thought, called, got and gave."""
-        return steps_of(self.facts, lambda stored, text: self.output if self.output is not None else plain_output(stored, text))
+        return steps_of(
+            self.facts, lambda stored, text: self.output if self.output is not None else plain_output(stored, text)
+        )
 
     @property
     def checkpoint(self) -> Checkpoint:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, Unpack
 
 from ..compose import open_journal
-from ..journal import Log, RunState, load
+from ..data import CallerError
+from ..journal import RunState, load
 from ..loop import blocking
 from .agent import Agent
 from .known import agent_of
@@ -21,7 +22,6 @@ T = TypeVar("T")
 async def resume(
     run_id: str,
     *,
-    journal: str | Log,
     agent: Agent[T] | None = None,
     answers: Mapping[str, Any] | None = None,
     **options: Unpack[RunOptions],
@@ -30,12 +30,12 @@ async def resume(
 
     No answered model call is asked again and no finished tool is run again. A tool that was cut off is run again if it is
     `idempotent`; otherwise the result is `waiting` and its `pending` call is in doubt, until `answers` says what it came to,
-    or `RunAgain()`. Without `agent` it is found by its name among those of this process. Raises `CallerError` for an unknown
-    run or call, `Conflict` if somebody else is at work on the run.
+    or `RunAgain()`. `journal` is where the run is kept, by default that of `agent`; without `agent` it is found by its name
+    among those of this process. Raises `CallerError` for an unknown run or call, `Conflict` if somebody else is at work on
+    the run.
     """
-    if agent is None:
-        agent = agent_of(await _state(run_id, journal))
-    stretch = await agent.taken_up(run_id, answers or {}, {**options, "journal": journal})
+    agent = agent or agent_of(await _state(run_id, options))
+    stretch = await agent.taken_up(run_id, answers or {}, options)
     return await stretch.work()
 
 
@@ -43,7 +43,6 @@ async def fork(
     run_id: str,
     *,
     at: int | None = None,
-    journal: str | Log,
     agent: Agent[T] | None = None,
     prompt: Prompt = None,
     **options: Unpack[RunOptions],
@@ -51,17 +50,18 @@ async def fork(
     """A new run that goes on from a place in another, which stays as it is; `at` is the number of its last fact.
 
     It takes no more room than what is new. It is not started: `await branch.result()` does that. With `prompt` it goes on
-    with something new that the user says.
+    with something new that the user says; without, from the very middle of a turn. `journal` and `agent` as in `resume`.
     """
-    if agent is None:
-        agent = agent_of(await _state(run_id, journal))
-    options["journal"] = journal
+    agent = agent or agent_of(await _state(run_id, options))
     stretch: Stretch[T] = Stretch(agent.definition, options, streams=True)
     await stretch.branch(run_id, at, prompt)
     return agent.handle(stretch, options)
 
 
-async def _state(run_id: str, journal: str | Log) -> RunState:
+async def _state(run_id: str, options: RunOptions) -> RunState:
+    journal = options.get("journal")
+    if journal is None:
+        raise CallerError(f"say where run {run_id} is kept: journal=, or agent= with a journal of its own")
     async with open_journal(journal) as log:
         return (await load(log, run_id)).state
 

@@ -25,9 +25,7 @@ class Run(Generic[T]):
     after `resume` it can be read again, from any cursor.
     """
 
-    def __init__(
-        self, stretch: Stretch[T], again: Callable[[str, Mapping[str, Any]], Awaitable[Stretch[T]]]
-    ) -> None:
+    def __init__(self, stretch: Stretch[T], again: Callable[[str, Mapping[str, Any]], Awaitable[Stretch[T]]]) -> None:
         self._stretch = stretch
         self._again = again
         self._task: asyncio.Task[RunResult[T]] | None = None
@@ -91,8 +89,8 @@ class Run(Generic[T]):
         self.begin()
 
     async def step(self) -> RunResult[T]:
-        """The next iteration of a run in `single_step` mode."""
-        if self._task is not None:
+        """Wait for the iteration that is under way in a run in `single_step` mode, or do the next one."""
+        if self.rests:
             await self.resume()
         return await self.result()
 

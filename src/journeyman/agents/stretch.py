@@ -6,10 +6,12 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
+
+from msgspec.structs import replace
 
 from ..compose import clock, cost, new_memory_log, new_run_id, open_journal
-from ..data import CallerError, Message, Part, ToolResult
+from ..data import CallerError, Limits, Message, Part, ToolResult, failure_of
 from ..guard import Ledger
 from ..journal import Checkpoint, Instruction, Log, Parent, RunResumed, RunStarted, RunState, ToolResolved, begin, load
 from ..loop import Control, Drive, Plan, World
@@ -95,8 +97,11 @@ class Stretch(Generic[T]):
         loaded = await load(await self._open(), run)
         state = loaded.state
         if state.fingerprint != self.agent.plan.fingerprint:
-            log.warning("run %s goes on with another prompt, other tools or another output type than it began with", run)
-        self._drive(state, control=self._control(), facts=loaded.facts)
+            log.warning(
+                "run %s goes on with another prompt, other tools or another output type than it began with", run
+            )
+        limits = self.options.get("limits")
+        self._drive(state, limits or state.limits, facts=loaded.facts)
         if state.status == "finished":
             if answers:
                 raise CallerError(f"run {run} is finished; there is no call left to answer")
@@ -104,7 +109,7 @@ class Stretch(Generic[T]):
             self.drive.value = self.output_of(state.output, text)
             return
         resolved = [_resolved(state, call_id, answer) for call_id, answer in answers.items()]
-        self.drive.record(RunResumed())
+        self.drive.record(RunResumed(limits=limits))
         for fact in resolved:
             self.drive.record(fact)
         await self.drive.commit()
@@ -132,6 +137,13 @@ class Stretch(Generic[T]):
         """What the run came to so far."""
         return RunResult(self.drive.value, self.drive.state, tuple(self.drive.facts), self.journal, error)
 
+    def failed(self, error: BaseException) -> RunResult[T]:
+        """A result that holds an error instead of an output, even if the run could not begin."""
+        if hasattr(self, "drive"):
+            return self.result(error)
+        state = replace(begin(new_run_id(), self._started(())), status="errored", failure=failure_of(error))
+        return RunResult(cast("T", None), state, (), self.journal, error)
+
     def output_of(self, stored: Any, text: str) -> Any:
         """The output as the user's type, from the journal's words for it."""
         drive = getattr(self, "drive", None)
@@ -144,17 +156,26 @@ class Stretch(Generic[T]):
         except ValueError:
             return plain_output(stored, text)
 
-    async def _begin(
-        self, said: tuple[Message, ...], inherited: RunState | None, continues: Checkpoint | None
-    ) -> None:
+    async def _begin(self, said: tuple[Message, ...], inherited: RunState | None, continues: Checkpoint | None) -> None:
         options, plan = self.options, self.agent.plan
         run = new_run_id()
-        instructions: tuple[Instruction, ...] | None = await self.agent.instructions.for_run(
+        instructions = await self.agent.instructions.for_run(
             lambda: RunContext(deps=options.get("deps"), run_id=run, agent=plan.agent, model=plan.model.name)
         )
-        if inherited is not None and inherited.instructions == instructions:
-            instructions = None
-        started = RunStarted(
+        # What is the same as before is not written down again.
+        same = inherited is not None and inherited.instructions == instructions
+        started = self._started(said, None if same else instructions, continues)
+        await self._open()
+        self._drive(begin(run, started, inherited), started.limits, new=started)
+
+    def _started(
+        self,
+        said: tuple[Message, ...],
+        instructions: tuple[Instruction, ...] | None = (),
+        continues: Checkpoint | None = None,
+    ) -> RunStarted:
+        options, plan = self.options, self.agent.plan
+        return RunStarted(
             seq=0,
             at=clock(),
             agent=plan.agent,
@@ -168,8 +189,6 @@ class Stretch(Generic[T]):
             conversation=options.get("conversation"),
             tags=tuple(options.get("tags", ())),
         )
-        await self._open()
-        self._drive(begin(run, started, inherited), control=self._control(), new=started)
 
     @asynccontextmanager
     async def _closing_on_error(self) -> AsyncIterator[None]:
@@ -179,13 +198,11 @@ class Stretch(Generic[T]):
             await self.close()
             raise
 
-    def _drive(self, state: RunState, *, control: Control, **known: Any) -> None:
-        ledger = Ledger(state.limits, cost, used=state.used, parent=self._parent_ledger)
+    def _drive(self, state: RunState, limits: Limits, **known: Any) -> None:
+        ledger = Ledger(limits, cost, used=state.used, parent=self._parent_ledger)
         world = World(log=self._log, clock=clock, feed=self.feed, ledger=ledger, deps=self.options.get("deps"))
+        control = Control(single_step=(self.options.get("mode") or self.agent.mode) == "single_step")
         self.drive = Drive(state, self.agent.plan, world, control, **known)
-
-    def _control(self) -> Control:
-        return Control(single_step=(self.options.get("mode") or self.agent.mode) == "single_step")
 
     def _history(
         self, history: RunResult[Any] | Sequence[Message] | None

@@ -24,7 +24,6 @@ from .secrets import HIDDEN, Secret, scrub
 from .usage import NANO, ModelUsage, Usage, dollars, nanodollars, with_usage
 
 __all__ = [
-    "Glimpse",
     "HIDDEN",
     "NANO",
     "Audio",
@@ -36,6 +35,7 @@ __all__ = [
     "Document",
     "Failure",
     "Finish",
+    "Glimpse",
     "Image",
     "InDoubt",
     "JourneymanError",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from ..data import CorruptJournal, JsonObject
+from ..data import CallerError, CorruptJournal, JsonObject
 from .facts import Fact
 
 VERSION = 1
@@ -27,9 +27,16 @@ _decode_fact: Callable[[bytes], Fact] = msgspec.json.Decoder(Fact).decode
 
 
 def encode_fact(run: str, fact: Fact) -> bytes:
-    """A fact as one line of JSON, without the newline: `{"v":…,"run":…,"kind":…,"seq":…,"at":…,…}`."""
+    """A fact as one line of JSON, without the newline: `{"v":…,"run":…,"kind":…,"seq":…,"at":…,…}`.
+
+    Raises `CallerError` for what JSON cannot hold: objects, half a surrogate pair, lists nested a thousand deep.
+    """
     # The envelope is spliced in front, for a struct of its own around every fact would nest each line one deeper.
-    return b'{"v":%d,"run":%s,' % (VERSION, _encode(run)) + _encode(fact)[1:]
+    try:
+        return b'{"v":%d,"run":%s,' % (VERSION, _encode(run)) + _encode(fact)[1:]
+    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+        kind = type(fact).__name__
+        raise CallerError(f"run {run}: {kind} {fact.seq} cannot be written as JSON: {error}") from error
 
 
 def decode_fact(line: bytes) -> tuple[str, Fact]:
@@ -39,7 +46,10 @@ def decode_fact(line: bytes) -> tuple[str, Fact]:
         if head.v == VERSION:
             return head.run, _decode_fact(line)
         return head.run, _migrated(line, head.v)
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except CorruptJournal:
+        raise
+    # CallerError is what the nouns' own constructors raise; a fact that breaks their rules was not written by us.
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, RecursionError, CallerError) as error:
         shown = line[:120].decode("utf-8", "replace")
         raise CorruptJournal(f"a line of the journal cannot be read ({error}): {shown!r}") from error
 

@@ -135,7 +135,9 @@ class RunPaused(Stamped, frozen=True, kw_only=True, tag="RunPaused"):
 
 
 class RunResumed(Stamped, frozen=True, kw_only=True, tag="RunResumed"):
-    """The run goes on after a pause, a wait, a crash, an error or a cancellation."""
+    """The run goes on after a pause, a wait, a crash, an error or a cancellation; `limits` replaces those it had."""
+
+    limits: Limits | None = None
 
 
 class RunFinished(Stamped, frozen=True, kw_only=True, tag="RunFinished"):

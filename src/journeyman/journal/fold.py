@@ -127,7 +127,8 @@ def _applied(state: RunState, fact: Fact) -> RunState:  # noqa: C901, PLR0911, P
             waits = any(call.phase == "pending" for call in state.calls)
             return replace(state, status="waiting" if waits else "paused")
         case RunResumed():
-            return replace(state, status="running", failure=None, resumed_at=fact.at)
+            limits = fact.limits or state.limits
+            return replace(state, status="running", failure=None, resumed_at=fact.at, limits=limits)
         case RunFinished():
             status = "finished" if fact.reason == "output" else "stopped"
             return replace(state, status=status, output=fact.output)

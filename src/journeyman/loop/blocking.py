@@ -72,7 +72,9 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
     """
     if _owned.is_current():
         coroutine.close()
-        raise CallerError("a blocking twin was called in async code of a blocking run: await the async function instead")
+        raise CallerError(
+            "a blocking twin was called in async code of a blocking run: await the async function instead"
+        )
     loop = _owned.loop()
     outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
     started: list[asyncio.Task[None]] = []
@@ -99,7 +101,7 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def blocking(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-    """The blocking twin of an async function: `run_sync = blocking(run)`."""
+    """Make the blocking twin of an async function, as in `run_sync = blocking(run)`."""
 
     @functools.wraps(function)
     def twin(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -96,7 +96,9 @@ def _on_answer(state: RunState, plan: Plan) -> Command:
     text = state.messages[-1].text
     if not text.strip():
         if state.finish == "content_filter":
-            return Fail(ModelError("the provider's content filter kept the answer back; change the prompt or the model"))
+            return Fail(
+                ModelError("the provider's content filter kept the answer back; change the prompt or the model")
+            )
         return AskAgain("Your answer was empty. Answer, or call a tool.")
     if plan.output.allows_text:
         return _approved(plan, text, None, None)

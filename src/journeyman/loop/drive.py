@@ -64,8 +64,9 @@ class Control:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Whatever is not in the journal and not in the plan: where facts go, the clock (microseconds since 1970), the
-    ledger, who listens, and the user's own `deps`.
+    """Whatever is neither in the journal nor in the plan.
+
+    Where facts go, the clock (microseconds since 1970), who listens, what was used, and the user's own `deps`.
     """
 
     log: Log
@@ -84,7 +85,14 @@ class Drive:
     """
 
     def __init__(
-        self, state: RunState, plan: Plan, world: World, control: Control, *, facts: Sequence[Fact] = (), new: Fact | None = None
+        self,
+        state: RunState,
+        plan: Plan,
+        world: World,
+        control: Control,
+        *,
+        facts: Sequence[Fact] = (),
+        new: Fact | None = None,
     ) -> None:
         self.state = state
         self.plan = plan
@@ -142,7 +150,7 @@ class Drive:
             self.facts.extend(durable)
             self.world.feed.publish(durable)
 
-    async def _step(self) -> bool:
+    async def _step(self) -> bool:  # noqa: C901  (a table with a row per command)
         """Perform one command; False when the run rests."""
         match decide(self.state, self.plan):
             case AskModel():
@@ -208,7 +216,8 @@ class Drive:
         try:
             while left:
                 done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
+                # In the order of the calls: a set has none, and a replay needs one.
+                for task in [task for task in tasks if task in done]:
                     self._take(tasks[task].call, task.result())
                 if left:
                     # What one tool did is durable before its slower siblings are waited for.

@@ -14,7 +14,9 @@ from ..tools import Tool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`specs` are the tools as the model sees them, the output tool included; `output_tool` is None where the output is
+    """Made once for an agent.
+
+    `specs` are the tools as the model sees them, the output tool included; `output_tool` is None where the output is
     the answer's text, plain or (with `json_output`) in the provider's native JSON mode. `fingerprint` tells whether prompt,
     tools and output schema are still the ones that a run began with.
     """

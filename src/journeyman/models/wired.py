@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from types import TracebackType
+from typing import Self
 
 from msgspec.structs import replace
 
@@ -62,7 +63,7 @@ class WiredModel:
         shown = {name: HIDDEN if name in _CREDENTIALS else value for name, value in outgoing.headers.items()}
         return replace(outgoing, headers=shown)
 
-    async def __aenter__(self) -> WiredModel:
+    async def __aenter__(self) -> Self:
         if self._fresh is not None:
             self._own = (asyncio.get_running_loop(), self._fresh())
         return self

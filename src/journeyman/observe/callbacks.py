@@ -129,7 +129,7 @@ class CallbackTap:
         except Exception:
             log.exception("a callback failed; the run goes on")
             return
-        if inspect.isawaitable(told):
+        if told is not None and inspect.isawaitable(told):
             self._queue.append(told)
             if self._pump is None or self._pump.done():
                 self._pump = asyncio.get_running_loop().create_task(self._run_queue())

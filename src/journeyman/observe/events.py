@@ -128,7 +128,7 @@ class EventView:
             yield from self._of(item)
         if self._partial is not None and len(self._json) > json_before:
             value = self._partial("".join(self._json))
-            if value is not None and value != self._shown:
+            if value and value != self._shown:
                 self._shown = value
                 yield PartialResult(value)
 

@@ -69,7 +69,9 @@ def configure_logging(
     """
     logger = logging.getLogger(__name__.split(".observe", 1)[0])
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonFormatter() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(
+        JsonFormatter() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    )
     handler.addFilter(HideSecrets())
     for old in [old for old in logger.handlers if any(isinstance(item, HideSecrets) for item in old.filters)]:
         logger.removeHandler(old)

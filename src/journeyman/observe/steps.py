@@ -64,9 +64,7 @@ class StepView:
         for thought in thoughts:
             yield AgentStep(kind="think", seq=fact.seq, content=thought)
         for call in message.tool_calls:
-            yield AgentStep(
-                kind="tool_call", seq=fact.seq, tool=call.name, call_id=call.id, arguments=call.arguments
-            )
+            yield AgentStep(kind="tool_call", seq=fact.seq, tool=call.name, call_id=call.id, arguments=call.arguments)
 
     def _result(self, fact: ToolFinished | ToolResolved) -> AgentStep:
         result = fact.result

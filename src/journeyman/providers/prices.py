@@ -11,17 +11,17 @@ from ..data import NANO, ModelUsage, Usage
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
-    """Prices of a model in dollars for a million tokens.
+    """Prices of a model in dollars for a million tokens; numbers are taken as the decimals that they print as.
 
     A bucket without a price of its own costs as its kind: cached input as `input`, reasoning as `output`. `tiers` are
     prices for exchanges whose input exceeds a number of tokens, in ascending order.
     """
 
-    input: Decimal
-    output: Decimal
-    cache_read: Decimal | None = None
-    cache_write: Decimal | None = None
-    reasoning: Decimal | None = None
+    input: Decimal | float
+    output: Decimal | float
+    cache_read: Decimal | float | None = None
+    cache_write: Decimal | float | None = None
+    reasoning: Decimal | float | None = None
     tiers: tuple[tuple[int, Rates], ...] = ()
 
     def cost(self, item: ModelUsage) -> int:
@@ -33,14 +33,19 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
         return rates._flat_cost(item.usage)  # noqa: SLF001  (a tier is of the same class)
 
     def _flat_cost(self, usage: Usage) -> int:
+        paid, given = _exact(self.input), _exact(self.output)
         millionths = (
-            usage.input * self.input
-            + usage.cache_read * (self.input if self.cache_read is None else self.cache_read)
-            + usage.cache_write * (self.input if self.cache_write is None else self.cache_write)
-            + usage.output * self.output
-            + usage.reasoning * (self.output if self.reasoning is None else self.reasoning)
+            usage.input * paid
+            + usage.cache_read * (paid if self.cache_read is None else _exact(self.cache_read))
+            + usage.cache_write * (paid if self.cache_write is None else _exact(self.cache_write))
+            + usage.output * given
+            + usage.reasoning * (given if self.reasoning is None else _exact(self.reasoning))
         )
         return int((millionths * NANO / 1_000_000).to_integral_value(rounding=ROUND_CEILING))
+
+
+def _exact(price: Decimal | float) -> Decimal:
+    return price if isinstance(price, Decimal) else Decimal(str(price))
 
 
 RatesOf = Callable[[str], Rates | None]

@@ -16,6 +16,7 @@ from ..data import CallerError
 
 _EMPTY = inspect.Parameter.empty
 _WORD = re.compile(r"[^\W\d]\w*")
+_DOTTED = re.compile(r"[^\W\d][\w.]*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ def read_signature(function: Callable[..., Any], context_type: type | None, name
         _refuse_indescribable(parameter, name)
     return CallSignature(
         name=name,
-        documentation=inspect.getdoc(target) or inspect.getdoc(getattr(target, "__self__", None)) or "",
+        documentation=_documentation(target),
         parameters=parameters,
         context=context,
         taken=everything.difference(parameter.name for parameter in parameters),
@@ -96,13 +97,15 @@ def takes_context(parameter: inspect.Parameter, context_type: type, names: Mappi
 
     `RunContext[Deps]` as a string counts even if Deps, or RunContext itself, is imported for type checking only.
     """
-    annotation = parameter.annotation
-    if isinstance(annotation, str):
-        head = annotation.strip("'\" ").partition("[")[0].strip()
-        annotation = _look_up(head, names)
-        if annotation is None:
-            return head.rpartition(".")[2] == context_type.__name__
-    return _is_context(annotation, context_type)
+    if not isinstance(parameter.annotation, str):
+        return _is_context(parameter.annotation, context_type)
+    for head in _DOTTED.findall(parameter.annotation):
+        found = _look_up(head, names)
+        if found is not Annotated:
+            return (
+                head.rpartition(".")[2] == context_type.__name__ if found is None else _is_context(found, context_type)
+            )
+    return False
 
 
 def _is_context(hint: Any, context_type: type) -> bool:
@@ -141,6 +144,13 @@ def _target(function: Callable[..., Any]) -> tuple[Any, set[str]]:
 def _own_name(target: Any, plain: Any) -> str:
     name: str = getattr(plain, "__name__", "")
     return type(target.__self__).__name__ if name == "__call__" else name
+
+
+def _documentation(target: Any) -> str:
+    if target.__name__ == "__call__":
+        # Not getdoc of the method, which finds the words of Python's own __call__ where there are none.
+        return target.__doc__ or inspect.getdoc(target.__self__) or ""
+    return inspect.getdoc(target) or ""
 
 
 def _local_names(function: types.FunctionType, parameters: list[inspect.Parameter]) -> dict[str, Any]:

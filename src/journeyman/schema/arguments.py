@@ -60,7 +60,9 @@ def build_arguments(signature: CallSignature, hints: dict[str, Any]) -> Argument
     try:
         adapter, schema = adapt(record(signature.name, fields, extra), signature.name)
     except CallerError as error:
-        raise (_blamed(signature, hints) or error) from error.__cause__
+        # The error that names the parameter, if one alone is to blame.
+        refusals = (_refusal(signature, name, hint) for name, hint in hints.items())
+        raise next(filter(None, refusals), error) from error.__cause__
     whole: JsonObject = {
         "type": "object",
         "properties": {},
@@ -110,13 +112,11 @@ def _add_defaults(properties: JsonObject, signature: CallSignature) -> None:
         properties[parameter.name] = {**properties[parameter.name], "default": value}
 
 
-def _blamed(signature: CallSignature, hints: dict[str, Any]) -> CallerError | None:
-    """An error that names the parameter, if one alone is to blame."""
-    for name, hint in hints.items():
-        try:
-            adapt(record(signature.name, {name: hint}), f"{signature.name}: parameter {name!r} ({_spelled(hint)})")
-        except CallerError as error:
-            return error
+def _refusal(signature: CallSignature, name: str, hint: Any) -> CallerError | None:
+    try:
+        adapt(record(signature.name, {name: hint}), f"{signature.name}: parameter {name!r} ({_spelled(hint)})")
+    except CallerError as error:
+        return error
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -36,6 +37,7 @@ _MAX_REPAIRS = 1_000
 """What is wrong in more places than this is no habit but another shape, and trying again would only cost time."""
 
 _NEAR = 24
+_PLACE = re.compile(r"line (\d+) column (\d+)")
 
 
 class Misfit(Exception):
@@ -142,14 +144,8 @@ def _drop_null(holder: JsonObject, path: Path, schema: JsonObject) -> bool:
 
 
 def _near(text: str, message: str) -> str:
-    # The reader ends its message with "at line 3 column 17".
-    words = message.split()
-    try:
-        line, column = int(words[words.index("line") + 1]), int(words[words.index("column") + 1])
-    except (ValueError, IndexError):
-        return ""
-    rows = text.split("\n")
-    if line > len(rows) or not rows[line - 1]:
-        return ""
-    piece = rows[line - 1].encode()[max(0, column - _NEAR) : column + _NEAR].decode(errors="ignore").strip()
-    return f", near `{piece}`"
+    place = _PLACE.search(message)
+    row = text.split("\n")[int(place[1]) - 1].encode() if place else b""
+    column = int(place[2]) if place else 0
+    piece = row[max(0, column - _NEAR) : column + _NEAR].decode(errors="ignore").strip()
+    return f", near `{piece}`" if piece else ""

@@ -171,7 +171,7 @@ def _wanted(detail: Detail, path: Path, schema: JsonObject) -> str:
         return f"expected {_WANTED[kind]}"
     if kind in {"value_error", "assertion_error"}:
         # The words of a validator of the user's, which may have several lines.
-        return " ".join(message.partition(", ")[2].split()) or message
+        return " ".join(message.partition(", ")[2].split()) or "refused"
     rest = message.removeprefix("Input should be ")
     if kind.startswith(("greater_than", "less_than")):
         return f"expected a value {rest}"

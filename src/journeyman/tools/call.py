@@ -42,10 +42,8 @@ async def call_tool(tool: Tool[..., Any], call: ToolCall, context: Callable[[], 
     """
     try:
         arguments = tool.schema.check(call.arguments)
-        if tool.takes_context:
-            bound = functools.partial(tool.function, context(), **arguments)
-        else:
-            bound = functools.partial(tool.function, **arguments)
+        args, kwargs = tool.schema.bind(arguments, context() if tool.takes_context else None)
+        bound = functools.partial(tool.function, *args, **kwargs)
         value = await bound() if tool.is_async else await in_thread(bound, f"tool {tool.name}")
     except ArgumentsError as error:
         return _failed(call, str(error))
