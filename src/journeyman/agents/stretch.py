@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,7 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from msgspec.structs import replace
 
-from ..compose import clock, cost, new_memory_log, new_run_id, open_journal
+from ..compose import clock, cost, get_model_rates, new_memory_log, new_run_id, open_journal
 from ..data import CallerError, Limits, Message, Part, ToolResult, failure_of
 from ..guard import Ledger
 from ..journal import Checkpoint, Instruction, Log, Parent, RunResumed, RunStarted, RunState, ToolResolved, begin, load
@@ -165,6 +166,9 @@ class Stretch(Generic[T]):
         # What is the same as before is not written down again.
         same = inherited is not None and inherited.instructions == instructions
         started = self._started(said, None if same else instructions, continues)
+        if started.limits.max_cost is not None:
+            # The price list takes a third of a second to load: now, and beside the loop, not in the middle of the run.
+            await asyncio.to_thread(get_model_rates, plan.model.name)
         await self._open()
         self._drive(begin(run, started, inherited), started.limits, new=started)
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from ..data import Progress, TextDelta, Thinking, ThinkingDelta, ToolCall, ToolCallDelta
-from ..journal import ModelRequested, ModelResponded, RunFailed, RunFinished, ToolFinished, ToolStarted
+from ..data import Progress, TextDelta, Thinking, ThinkingDelta, ToolCall, ToolCallDelta, ToolResult
+from ..journal import ModelRequested, ModelResponded, RunFailed, RunFinished, ToolFinished, ToolResolved, ToolStarted
 from .feed import Batch, Item
 
 
@@ -42,7 +42,7 @@ class ToolStart(_Event, frozen=True, tag="tool_start"):
 
 
 class ToolEnd(_Event, frozen=True, tag="tool_end"):
-    """A tool ended, well or badly."""
+    """A tool ended, well or badly, or somebody outside said what a waiting call came to."""
 
     kind: ClassVar[str] = "tool_end"
     call_id: str
@@ -113,7 +113,7 @@ class EventView:
         self._partial = partial
         self._output_tool = output_tool
         self._calls: dict[str, ToolCall] = {}
-        self._started: dict[str, int] = {}
+        self._started: dict[str, ToolStarted] = {}
         self._answer = ""
         self._text = 0
         self._thinking = 0
@@ -156,11 +156,11 @@ class EventView:
             case ModelResponded():
                 yield from self._rest_of(fact)
             case ToolStarted():
-                self._started[fact.call_id] = fact.at
+                self._started[fact.call_id] = fact
                 call = self._calls.get(fact.call_id)
                 yield ToolStart(fact.call_id, fact.name, call.arguments if call else "{}")
-            case ToolFinished():
-                yield self._tool_end(fact)
+            case ToolFinished(result=result) | ToolResolved(result=ToolResult() as result):
+                yield self._tool_end(fact.at, result)
             case RunFinished(reason="output"):
                 yield Output(self._output_of(fact.output, self._answer))
             case RunFailed():
@@ -177,6 +177,7 @@ class EventView:
     def _collect(self, delta: ToolCallDelta) -> None:
         if delta.name and delta.name == self._output_tool:
             self._in_output = delta.index
+            self._json = []
         if delta.arguments and delta.index == self._in_output and self._partial is not None:
             self._json.append(delta.arguments)
 
@@ -191,8 +192,9 @@ class EventView:
             yield LlmChunk(message.text[self._text :])
         self._begin_answer()
 
-    def _tool_end(self, fact: ToolFinished) -> ToolEnd:
-        result = fact.result
-        call = self._calls.get(result.call_id)
-        duration = (fact.at - self._started.pop(result.call_id, fact.at)) / 1000
-        return ToolEnd(result.call_id, call.name if call else "", result.text, result.is_error, duration)
+    def _tool_end(self, at: int, result: ToolResult) -> ToolEnd:
+        # A reader whose cursor is behind the answer knows the name from the start of the call alone.
+        started = self._started.pop(result.call_id, None)
+        known = self._calls.get(result.call_id) or started
+        duration = 0.0 if started is None else (at - started.at) / 1000
+        return ToolEnd(result.call_id, known.name if known else "", result.text, result.is_error, duration)
