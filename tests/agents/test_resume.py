@@ -265,7 +265,7 @@ async def test_a_childs_run_is_taken_up_and_not_begun_anew() -> None:
         finished = any(isinstance(fact, ToolFinished) for fact in child_facts[:child_cut])
         started = any(isinstance(fact, ToolStarted) for fact in child_facts[:child_cut])
         if started and not finished:
-            continue  # in doubt within a child: see the test of waiting children
+            continue  # in doubt within a child: see the next test
         await log.delete(whole.run_id)
         await log.delete(child_run)
         await log.append(whole.run_id, 0, whole.facts[:cut])
@@ -277,6 +277,29 @@ async def test_a_childs_run_is_taken_up_and_not_begun_anew() -> None:
         assert len(noted) == (0 if finished else 1)
         answered = sum(isinstance(fact, ModelResponded) for fact in child_facts[:child_cut])
         assert len(asked) == 2 - answered
+
+
+async def test_a_child_that_waits_makes_its_parent_wait() -> None:
+    """The parent's pending call names the child's run and calls; answered there, the parent takes up the finished child."""
+    log = MemoryLog()
+
+    async def ask() -> str:
+        """Ask somebody."""
+        raise Pending("may we?")
+
+    child = Agent(ScriptedModel([ToolCall("q", "ask"), "they agree"]), name="child", tools=[ask], journal=log)
+    model = ScriptedModel([ToolCall("c", "child", '{"task": "t"}'), "fine"])
+    parent = Agent(model, name="parent", tools=[child.as_tool()], journal=log)
+    waiting = await parent.run("go")
+    (call,) = waiting.pending
+    assert call.info["calls"] == ["q"]
+    answered = await resume(call.info["run"], agent=child, answers={"q": "yes"})
+    assert answered.output == "they agree"
+    result = await resume(waiting.run_id, agent=parent, answers={"c": RunAgain()})
+    assert result.output == "fine"
+    assert result.messages[2].tool_results[0].text == "they agree"
+    own = sum((fact.response.usage.total_tokens for fact in result.facts if isinstance(fact, ModelResponded)), 0)
+    assert result.usage.total_tokens == own + answered.usage.total_tokens
 
 
 async def test_the_agent_is_found_by_its_name_and_fingerprint() -> None:

@@ -148,7 +148,7 @@ class Agent(Generic[T]):
 
     run_sync = blocking(run)
     start_sync = blocking(start)
-    iter_sync = blocking_iterator(iter)
+    iter_sync = blocking_iterator(iter)  # noqa: A003  (the method above; the field calls it so)
     run_parallel_sync = staticmethod(blocking(run_parallel))
 
     # --- what else can be made of an agent -------------------------------------------------------------------------------

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..data import CallerError, JourneymanError
-from ..journal import ChildFinished, ChildStarted, Parent
+from ..data import CallerError, JourneymanError, ModelUsage, usage_since
+from ..journal import ChildFinished, ChildStarted, Parent, RunState
 from ..loop import Drive
 from ..schema import result_text
 from ..tools import Pending, RunContext, Tool
-from .result import RunResult
 
 if TYPE_CHECKING:
     from .agent import Agent
@@ -38,8 +37,12 @@ async def _delegated(agent: Agent[Any], parent: Drive, context: RunContext[Any],
         parent.world.ledger,
     )
     call = parent.state.call(context.call_id)
+    counted = () if call is None else call.counted
     if call is not None and call.child is not None:
         await stretch.reopen(call.child, {})
+        for item in usage_since(stretch.drive.state.used, counted):
+            # What the child used before the crash is on its own page only; the pages above have not heard of it.
+            parent.world.ledger.charge(item)
     else:
         await stretch.start(task)
         # The child's first fact before the parent's word of it: a crash between them leaves a run that nobody speaks of,
@@ -47,18 +50,18 @@ async def _delegated(agent: Agent[Any], parent: Drive, context: RunContext[Any],
         await stretch.drive.commit()
         parent.record(ChildStarted(call_id=context.call_id, run=stretch.drive.state.run, agent=agent.name))
         await parent.commit()
-    result = await _finished(stretch, parent, context.call_id)
+    try:
+        result = await stretch.work()
+    except JourneymanError as error:
+        raise JourneymanError(f"its run {stretch.drive.state.run} failed: {type(error).__name__}: {error}") from error
+    finally:
+        _count(stretch.drive.state, counted, parent, context.call_id)
     if result.status == "waiting":
         raise Pending({"run": result.run_id, "calls": [call.id for call in result.pending]})
     return result_text(result.output)
 
 
-async def _finished(stretch: Stretch[Any], parent: Drive, call_id: str) -> RunResult[Any]:
-    try:
-        return await stretch.work()
-    except JourneymanError as error:
-        raise JourneymanError(f"its run {stretch.drive.state.run} failed: {type(error).__name__}: {error}") from error
-    finally:
-        state = stretch.drive.state
-        if state.ended:
-            parent.record(ChildFinished(call_id=call_id, run=state.run, used=state.used))
+def _count(child: RunState, counted: tuple[ModelUsage, ...], parent: Drive, call_id: str) -> None:
+    used = usage_since(child.used, counted)
+    if used:
+        parent.record(ChildFinished(call_id=call_id, run=child.run, used=used))

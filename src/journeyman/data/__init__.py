@@ -21,7 +21,7 @@ from .limits import Limits
 from .messages import Finish, JsonOutput, Message, ModelRequest, ModelResponse, Role, Settings, ToolChoice, ToolSpec
 from .parts import Audio, Document, Image, Media, Opaque, Part, Text, Thinking, ToolCall, ToolResult, Video
 from .secrets import HIDDEN, Secret, scrub
-from .usage import NANO, ModelUsage, Usage, dollars, nanodollars, with_usage
+from .usage import NANO, ModelUsage, Usage, dollars, nanodollars, usage_since, with_usage
 
 __all__ = [
     "HIDDEN",
@@ -74,5 +74,6 @@ __all__ = [
     "failure_of",
     "nanodollars",
     "scrub",
+    "usage_since",
     "with_usage",
 ]

@@ -65,4 +65,4 @@ def deltas_of(message: Message) -> Iterator[Delta]:
 
 
 def _words(text: str) -> Iterator[str]:
-    return (match.group() for match in re.finditer(r"\s*\S+\s*?|\s+$", text))
+    return (match.group() for match in re.finditer(r"\s*\S+|\s+$", text))

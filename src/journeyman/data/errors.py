@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -71,6 +73,12 @@ class LimitExceeded(JourneymanError):
         self.limit = limit
         self.value = value
         self.parameter = parameter
+        self.used = used
+
+    def __reduce__(self) -> tuple[Callable[..., LimitExceeded], tuple[object, ...], dict[str, object]]:
+        # Pools of processes hand errors over pickled, and by default they would be made again from the message alone.
+        made = functools.partial(type(self), used=self.used)
+        return made, (self.limit, self.value, self.parameter), self.__dict__
 
 
 class Conflict(JourneymanError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 
 import msgspec
@@ -28,8 +29,10 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            if value is not None and value < 0:
-                raise CallerError(f"Limits({name}={value}): a limit cannot be negative; use None for no limit")
+            if value is None:
+                continue
+            if not isinstance(value, int | float | Decimal) or not math.isfinite(value) or value < 0:
+                raise CallerError(f"Limits({name}={value!r}): a limit is a number from 0 up; use None for no limit")
 
     @property
     def max_nanodollars(self) -> int | None:

@@ -30,8 +30,8 @@ class Secret:
 
 def scrub(text: str, secrets: Iterable[Secret]) -> str:
     """The text without the secrets: providers repeat a wrong key in their errors."""
-    for secret in secrets:
-        value = secret.reveal()
+    # Long ones first: of a key that begins with another one, the rest would be left.
+    for value in sorted((secret.reveal() for secret in secrets), key=len, reverse=True):
         if len(value) >= 8:  # noqa: PLR2004  (a shorter one is no real key, and hiding "test" would garble the words)
             text = text.replace(value, HIDDEN)
     return text

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+import math
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 import msgspec
 
@@ -38,6 +39,16 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
         """All tokens."""
         return self.input_tokens + self.output_tokens
 
+    def __sub__(self, other: Usage) -> Usage:
+        """The difference, bucket by bucket."""
+        return Usage(
+            self.input - other.input,
+            self.cache_read - other.cache_read,
+            self.cache_write - other.cache_write,
+            self.output - other.output,
+            self.reasoning - other.reasoning,
+        )
+
     def __add__(self, other: Usage) -> Usage:
         """The sum, bucket by bucket."""
         return Usage(
@@ -65,6 +76,11 @@ class ModelUsage(msgspec.Struct, frozen=True, omit_defaults=True):
     stated: int | None = None
     band: int = 0
 
+    @property
+    def most(self) -> float:
+        """The most input tokens that one of the exchanges may have had."""
+        return next((edge for edge in PRICE_BANDS if edge > self.band), math.inf)
+
     @classmethod
     def of(cls, model: str, usage: Usage, stated: int | None = None) -> ModelUsage:
         """What one exchange used."""
@@ -83,11 +99,29 @@ def with_usage(used: tuple[ModelUsage, ...], new: ModelUsage) -> tuple[ModelUsag
     return (*used, new)
 
 
+# A program may have set another precision for its own sums; money must not be rounded by it.
+_EXACT = Context(prec=60)
+
+
+def usage_since(total: tuple[ModelUsage, ...], counted: tuple[ModelUsage, ...]) -> tuple[ModelUsage, ...]:
+    """What a bill that only grows holds beyond what was counted of it before."""
+    before = {(item.model, item.band, item.stated is None): item for item in counted}
+    new: list[ModelUsage] = []
+    for item in total:
+        old = before.get((item.model, item.band, item.stated is None))
+        if old is not None:
+            stated = None if item.stated is None or old.stated is None else item.stated - old.stated
+            item = ModelUsage(item.model, item.usage - old.usage, stated, item.band)  # noqa: PLW2901  (what is left of it)
+        if item.usage != Usage() or item.stated:
+            new.append(item)
+    return tuple(new)
+
+
 def nanodollars(amount: Decimal | float | str) -> int:
     """Dollars as integer nano-dollars; a float counts as the decimal that it prints as (0.1 is a tenth)."""
-    return int((Decimal(str(amount)) * NANO).to_integral_value())
+    return int(_EXACT.multiply(Decimal(str(amount)), NANO).to_integral_value(ROUND_HALF_EVEN))
 
 
 def dollars(nano: int) -> Decimal:
     """Integer nano-dollars as dollars, exactly."""
-    return Decimal(nano) / NANO
+    return _EXACT.divide(Decimal(nano), NANO)

@@ -116,7 +116,7 @@ class ChildStarted(Stamped, frozen=True, kw_only=True, tag="ChildStarted"):
 
 
 class ChildFinished(Stamped, frozen=True, kw_only=True, tag="ChildFinished"):
-    """A child run ended; `used` is what it and its own children used, model by model."""
+    """A child run ended; `used` is what it used, its own children included, since it was last counted."""
 
     call_id: str
     run: str

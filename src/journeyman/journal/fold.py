@@ -120,7 +120,7 @@ def _applied(state: RunState, fact: Fact) -> RunState:  # noqa: C901, PLR0911, P
         case ChildStarted():
             return _with_call(state, fact.call_id, child=fact.run)
         case ChildFinished():
-            return replace(state, used=functools.reduce(with_usage, fact.used, state.used))
+            return _child_counted(state, fact)
         case RetryAsked():
             return _asked_again(state, fact)
         case RunPaused():
@@ -160,6 +160,13 @@ def _with_call(state: RunState, call_id: str, **changes: object) -> RunState:
     if state.call(call_id) is None:
         raise CorruptJournal(f"run {state.run} speaks of tool call {call_id!r}, which the last answer does not hold")
     return replace(state, calls=calls)
+
+
+def _child_counted(state: RunState, fact: ChildFinished) -> RunState:
+    call = state.call(fact.call_id)
+    counted = functools.reduce(with_usage, fact.used, call.counted if call else ())
+    used = functools.reduce(with_usage, fact.used, state.used)
+    return replace(_with_call(state, fact.call_id, counted=counted), used=used)
 
 
 def _with_result(state: RunState, result: ToolResult, *, asked_retry: bool = False) -> RunState:

@@ -18,7 +18,11 @@ Phase = Literal["planned", "started", "pending", "done"]
 
 
 class CallState(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A tool call of the current turn and how far it has come; `attempt` counts how often it was started."""
+    """A tool call of the current turn and how far it has come.
+
+    `attempt` counts how often it was started; `child` is the run that carries it out, and `counted` what of that run's usage
+    is in the usage of this one.
+    """
 
     call: ToolCall
     phase: Phase = "planned"
@@ -28,6 +32,7 @@ class CallState(msgspec.Struct, frozen=True, omit_defaults=True):
     asked_retry: bool = False
     info: Any = None
     child: str | None = None
+    counted: tuple[ModelUsage, ...] = ()
 
 
 class RunState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
-import contextvars
 import functools
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -32,7 +31,7 @@ class _LoopThread:
     def loop(self) -> asyncio.AbstractEventLoop:
         """The running loop."""
         with self._starting:
-            if self._loop is None or self._thread is None or not self._thread.is_alive():
+            if self._loop is None or not self.is_running():
                 self._start()
             assert self._loop is not None  # noqa: S101  (`_start` has set it; this tells the type checkers)
             return self._loop
@@ -40,6 +39,10 @@ class _LoopThread:
     def is_current(self) -> bool:
         """Whether the caller is in the loop's own thread."""
         return threading.current_thread() is self._thread
+
+    def is_running(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self._thread is not None and self._thread.is_alive()
 
     def _start(self) -> None:
         ready = threading.Event()
@@ -57,7 +60,7 @@ class _LoopThread:
 
     def _stop(self) -> None:
         # Ending the runner cancels what is left and closes what lives as long as the loop, such as connections.
-        if self._loop is not None and self._thread is not None and self._thread.is_alive():
+        if self._loop is not None and self._thread is not None and self.is_running():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(timeout=5)
 
@@ -79,19 +82,20 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
     outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
     started: list[asyncio.Task[None]] = []
 
-    async def carry() -> None:
-        try:
-            value = await coroutine
-        except asyncio.CancelledError:
-            outcome.cancel()
-            raise
-        except BaseException as error:  # noqa: BLE001  (it is raised again where the caller waits)
-            outcome.set_exception(error)
-        else:
-            outcome.set_result(value)
+    def settle(_: asyncio.Task[None]) -> None:
+        # Only for a task that was cancelled, perhaps before its first step; another has set the outcome.
+        coroutine.close()
+        if outcome.cancel():
+            # Without this, `concurrent.futures.wait` takes a cancelled future for one that is still at work.
+            outcome.set_running_or_notify_cancel()
 
-    context = contextvars.copy_context()
-    loop.call_soon_threadsafe(lambda: started.append(loop.create_task(carry(), context=context)))
+    def begin() -> None:
+        task = loop.create_task(_carry(coroutine, outcome))
+        task.add_done_callback(settle)
+        started.append(task)
+
+    # The callback, and so the task, gets a copy of the caller's context variables.
+    loop.call_soon_threadsafe(begin)
     try:
         return outcome.result()
     except KeyboardInterrupt:
@@ -100,15 +104,25 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+async def _carry(coroutine: Coroutine[Any, Any, T], outcome: concurrent.futures.Future[T]) -> None:
+    try:
+        value = await coroutine
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001  (it is raised again where the caller waits)
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(value)
+
+
 def blocking(function: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
-    """Make the blocking twin of an async function, as in `run_sync = blocking(run)`."""
+    """Give an async function its blocking twin."""
 
     @functools.wraps(function)
     def twin(*args: P.args, **kwargs: P.kwargs) -> T:
         return run_blocking(function(*args, **kwargs))
 
-    twin.__name__ = f"{function.__name__}_sync"
-    twin.__doc__ = f"Blocking twin of `{function.__name__}`.\n\n{function.__doc__ or ''}"
+    _rename(twin, function)
     return twin
 
 
@@ -135,10 +149,16 @@ def blocking_iterator(iterate: Callable[P, AsyncIterator[T]]) -> Callable[P, Ite
                     return
                 yield value  # type: ignore[misc]  # it is a T where one was found
         finally:
+            # Where the loop has ended, at the interpreter's exit, it has closed all its generators.
             close = getattr(iterator, "aclose", None)
-            if close is not None:
+            if close is not None and _owned.is_running():
                 run_blocking(close())
 
-    twin.__name__ = f"{iterate.__name__}_sync"
-    twin.__doc__ = f"Blocking twin of `{iterate.__name__}`.\n\n{iterate.__doc__ or ''}"
+    _rename(twin, iterate)
     return twin
+
+
+def _rename(twin: Callable[..., Any], function: Callable[..., Any]) -> None:
+    twin.__name__ = f"{function.__name__}_sync"
+    twin.__qualname__ = f"{function.__qualname__}_sync"
+    twin.__doc__ = f"Blocking twin of `{function.__name__}`.\n\n{function.__doc__ or ''}".rstrip()

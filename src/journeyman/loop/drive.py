@@ -152,7 +152,8 @@ class Drive:
 
     async def _step(self) -> bool:  # noqa: C901  (a table with a row per command)
         """Perform one command; False when the run rests."""
-        match decide(self.state, self.plan):
+        command = decide(self.state, self.plan)
+        match command:
             case AskModel():
                 return await self._ask()
             case CallTools(calls):
@@ -169,7 +170,7 @@ class Drive:
                 return await self._rest(RunPaused())
             case Fail(error):
                 raise error
-            case command:
+            case _:
                 assert_never(command)
         return True
 
