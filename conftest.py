@@ -31,6 +31,6 @@ _pages = Sybil(
     setup=_enter_scratch,
     teardown=_leave_scratch,
 )
-_docstrings = Sybil(parsers=[DocTestParser()], patterns=["src/*.py"], path=str(Path(__file__).parent))
+_docstrings = Sybil(parsers=[DocTestParser()], patterns=["*.py"], path=str(Path(__file__).parent / "src"))
 
 pytest_collect_file = (_pages + _docstrings).pytest()

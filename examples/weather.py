@@ -17,7 +17,7 @@ def temperature(city: str) -> float:
     return {"Bonn": 4.5, "Lisbon": 19.0}[city]
 
 
-# A real one: model = "anthropic:claude-sonnet-4-5"
+# A real one: model = "anthropic:claude-sonnet-5"
 model = ScriptedModel([ToolCall("1", "temperature", '{"city": "Bonn"}'), '{"coat": true, "why": "It is 4.5 degrees."}'])
 agent = Agent(model, tools=[temperature], output_type=Advice, max_iterations=5)
 result = agent.run_sync("Do I need a coat in Bonn?")

@@ -64,7 +64,7 @@ class Message(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
         return cls("assistant", (Text(text),))
 
 
-class ToolSpec(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
+class ToolSpec(msgspec.Struct, frozen=True, dict=True, tag="tool", omit_defaults=True):
     """A tool as a model sees it; `parameters` is the JSON Schema of an object."""
 
     name: str

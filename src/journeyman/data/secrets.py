@@ -8,7 +8,11 @@ HIDDEN = "***"
 
 
 class Secret:
-    """A key or token; only `reveal` shows it."""
+    """A key or token; only `reveal` shows it.
+
+    >>> print(Secret("sk-1234567890"))
+    Secret('***')
+    """
 
     __slots__ = ("_value",)
 

@@ -16,6 +16,10 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `input` is what was neither read from nor written to a prompt cache, `output` what was shown, `reasoning` what was
     thought.
+
+    >>> usage = Usage(input=10, cache_read=90) + Usage(output=3, reasoning=4)
+    >>> usage.input_tokens, usage.output_tokens, usage.total_tokens
+    (100, 7, 107)
     """
 
     input: int = 0
@@ -118,10 +122,20 @@ def usage_since(total: tuple[ModelUsage, ...], counted: tuple[ModelUsage, ...]) 
 
 
 def nanodollars(amount: Decimal | float | str) -> int:
-    """Dollars as integer nano-dollars; a float counts as the decimal that it prints as (0.1 is a tenth)."""
+    """Dollars as integer nano-dollars; a float counts as the decimal that it prints as.
+
+    >>> nanodollars(0.1)
+    100000000
+    >>> nanodollars("0.00000015")
+    150
+    """
     return int(_EXACT.multiply(Decimal(str(amount)), NANO).to_integral_value(ROUND_HALF_EVEN))
 
 
 def dollars(nano: int) -> Decimal:
-    """Integer nano-dollars as dollars, exactly."""
+    """Integer nano-dollars as dollars, exactly.
+
+    >>> dollars(150)
+    Decimal('1.5E-7')
+    """
     return _EXACT.divide(Decimal(nano), NANO)
