@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
@@ -21,19 +22,19 @@ class Message(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     """One turn of a conversation.
 
     The instance dictionary (`dict=True`) holds each dialect's encoding of the message, so that a conversation of n
-    turns encodes only what is new; it is no part of the value.
+    turns encodes only what is new, and what was worked out of its parts; it is no part of the value.
     """
 
     role: Role
     parts: tuple[Part, ...]
     origin: Opaque | None = None
 
-    @property
+    @functools.cached_property
     def text(self) -> str:
         """The words of the message, its text parts joined."""
-        return "".join(part.text for part in self.parts if isinstance(part, Text))
+        return "".join([part.text for part in self.parts if isinstance(part, Text)])
 
-    @property
+    @functools.cached_property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The tool calls in it, in the order in which the model made them."""
         return self.only(ToolCall)
@@ -45,7 +46,7 @@ class Message(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
 
     def only(self, kind: type[_P]) -> tuple[_P, ...]:
         """The parts of one kind."""
-        return tuple(part for part in self.parts if isinstance(part, kind))
+        return tuple([part for part in self.parts if isinstance(part, kind)])
 
     @classmethod
     def user(cls, content: str | Iterable[str | Part]) -> Message:

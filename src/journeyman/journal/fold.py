@@ -156,10 +156,11 @@ def _answered(state: RunState, response: ModelResponse) -> RunState:
 
 
 def _with_call(state: RunState, call_id: str, **changes: object) -> RunState:
-    calls = tuple(replace(call, **changes) if call.call.id == call_id else call for call in state.calls)
-    if state.call(call_id) is None:
-        raise CorruptJournal(f"run {state.run} speaks of tool call {call_id!r}, which the last answer does not hold")
-    return replace(state, calls=calls)
+    for index, call in enumerate(state.calls):
+        if call.call.id == call_id:
+            calls = (*state.calls[:index], replace(call, **changes), *state.calls[index + 1 :])
+            return replace(state, calls=calls)
+    raise CorruptJournal(f"run {state.run} speaks of tool call {call_id!r}, which the last answer does not hold")
 
 
 def _child_counted(state: RunState, fact: ChildFinished) -> RunState:
