@@ -6,9 +6,8 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from weakref import WeakKeyDictionary
 
 from .data import CallerError, ModelUsage
 from .journal import Log
@@ -16,9 +15,7 @@ from .models import Model, WiredModel
 from .providers import Rates, cost_of, endpoint, vendor_and_model
 from .wire import Transport, dialect
 
-_transports: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Transport, AsyncGenerator[None, None]]] = (
-    WeakKeyDictionary()
-)
+_transports: dict[asyncio.AbstractEventLoop, tuple[Transport, AsyncGenerator[None, None]]] = {}
 _rates: dict[str, Rates | None] = {}
 
 
@@ -68,7 +65,7 @@ def loop_transport() -> Transport:
     found = _transports.get(loop)
     if found is None:
         transport = new_transport()
-        guard = _until_loop_ends(transport)
+        guard = _until_loop_ends(loop, transport)
         # Runs the generator up to its yield, which registers it with the loop: `asyncio.run` closes all generators
         # before it closes the loop. That is the only hook that a loop has for its end, and better than `__del__`.
         try:
@@ -79,15 +76,17 @@ def loop_transport() -> Transport:
     return found[0]
 
 
-async def _until_loop_ends(transport: Transport) -> AsyncGenerator[None, None]:
+async def _until_loop_ends(loop: asyncio.AbstractEventLoop, transport: Transport) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
+        # A weak key would never go, for the transport itself holds its loop.
+        del _transports[loop]
         await transport.close()
 
 
 @asynccontextmanager
-async def open_journal(journal: str | Log) -> AsyncIterator[Log]:
+async def open_journal(journal: str | Log) -> AsyncGenerator[Log, None]:
     """A log by its URL: `memory:` or `sqlite:///path.db`; closed at the end. A log itself is passed through, left open.
 
     Raises `CallerError` for an address that is neither.
@@ -119,6 +118,7 @@ def _log(url: str) -> Log:
 
 def get_model_rates(model: str) -> Rates | None:
     """What a model's tokens cost: what `set_model_rates` said, else the bundled price list; None where nobody knows."""
+    model = _full_name(model)
     if model not in _rates:
         from .adapters.prices_genai import list_rates  # noqa: PLC0415  (the price list is slow to import)
 
@@ -128,7 +128,16 @@ def get_model_rates(model: str) -> Rates | None:
 
 def set_model_rates(model: str, rates: Rates) -> None:
     """Say what a model's tokens cost, for this process."""
-    _rates[model] = rates
+    _rates[_full_name(model)] = rates
+
+
+def _full_name(model: str) -> str:
+    # As models are named everywhere else, so that rates for openai/gpt-5 are found for openai:gpt-5.
+    try:
+        vendor, name = vendor_and_model(model)
+    except CallerError:
+        return model
+    return f"{vendor.name}:{name}"
 
 
 def cost(used: tuple[ModelUsage, ...]) -> int | None:

@@ -7,6 +7,7 @@ import io
 import urllib.request
 from collections.abc import AsyncIterator
 from types import TracebackType
+from typing import Self
 
 import aiohttp
 from yarl import URL
@@ -18,6 +19,8 @@ MAX_BODY_BYTES = 256 * 1024 * 1024
 """No answer of a model is as large; a body that is comes from a server that means harm or is broken."""
 
 _LARGE = 1024 * 1024
+
+_HERE = frozenset({"localhost", "::1"})
 
 
 class AiohttpTransport:
@@ -45,6 +48,7 @@ class AiohttpTransport:
         """Close all connections; a later request opens new ones."""
         if self._session is not None:
             session, self._session = self._session, None
+            self._loop = None
             await session.close()
 
     def _open(self) -> None:
@@ -61,7 +65,7 @@ class AiohttpTransport:
         """The reply's head; raises `ProviderError` where none comes."""
         if self._session is None:
             raise CallerError("this transport was closed while a request was about to leave")
-        url = URL(request.path)
+        url = _address(request.path)
         # aiohttp warns about large bodies given as bytes, because it writes them in one go; a file is written in pieces.
         body = io.BytesIO(request.body) if len(request.body) > _LARGE else request.body
         try:
@@ -82,7 +86,9 @@ class AiohttpTransport:
             raise ProviderError(f"the request to {url.host} failed: {_words(error)}", kind="connection") from error
 
     def _proxy(self, url: URL) -> str | None:
-        if urllib.request.proxy_bypass(url.host or ""):
+        host = url.host or ""
+        # A model server on this machine cannot be reached through another one, and few people remember `no_proxy`.
+        if host in _HERE or host.startswith("127.") or urllib.request.proxy_bypass(host):
             return None
         return self._proxies.get(url.scheme) or self._proxies.get("all")
 
@@ -96,7 +102,7 @@ class _Exchange:
         self._response: aiohttp.ClientResponse
         self.head: HttpReply
 
-    async def __aenter__(self) -> _Exchange:
+    async def __aenter__(self) -> Self:
         self._response = await self._transport.send(self._request)
         headers = {name.lower(): value for name, value in self._response.headers.items()}
         self.head = HttpReply(self._response.status, headers)
@@ -110,15 +116,24 @@ class _Exchange:
         else:
             self._response.close()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncIterator[bytes]:
         """The body in the pieces in which it arrives."""
+        # No generator: one that is left early is closed by a task that the event loop starts some time later.
+        return self
+
+    def __aiter__(self) -> _Exchange:
+        return self
+
+    async def __anext__(self) -> bytes:
         try:
-            async for chunk in self._response.content.iter_any():
-                yield chunk
+            chunk = await self._response.content.readany()
         except TimeoutError as error:
             raise ProviderError("the provider fell silent in the middle of its answer", kind="timeout") from error
         except (aiohttp.ClientError, OSError) as error:
             raise ProviderError(f"the answer broke off: {_words(error)}", kind="stream") from error
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
 
     async def read(self) -> bytes:
         """The whole body."""
@@ -130,6 +145,13 @@ class _Exchange:
                 raise ProviderError(f"the answer is larger than {MAX_BODY_BYTES} bytes", kind="server")
             pieces.append(chunk)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _address(text: str) -> URL:
+    try:
+        return URL(text)
+    except ValueError as error:
+        raise CallerError(f"{text!r} is no web address: {error}") from error
 
 
 def _words(error: BaseException) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
+import msgspec
+
 from ..data import (
     CallerError,
     Message,
     ModelRequest,
     ModelResponse,
-    Opaque,
     Part,
     Text,
     Thinking,
@@ -32,7 +33,7 @@ class ScriptedModel:
     """Answers with the lines of a script, one a request; a line may be a function of the request.
 
     `requests` holds what it was asked. Usage is counted in words, so that it is the same everywhere; a `ModelResponse` in
-    the script states its own. Raises `CallerError` when the script is at its end.
+    the script states its own. A script may be endless; `CallerError` is raised where it ends too early.
     """
 
     def __init__(
@@ -41,15 +42,20 @@ class ScriptedModel:
         self.name = name
         self.capabilities = capabilities or Capabilities()
         self.requests: list[ModelRequest] = []
-        self._script = list(script)
+        if isinstance(script, str):
+            raise CallerError("a script is a list of lines, and this is one string; write ScriptedModel([…])")
+        self._script = iter(script)
 
     async def respond(self, request: ModelRequest, emit: Emit | None = None) -> ModelResponse:
         """The script's next line, word by word if there is an `emit`."""
         turn = len(self.requests)
         self.requests.append(request)
-        if turn >= len(self._script):
-            raise CallerError(f"the script of {self.name} has {len(self._script)} lines and was asked for one more")
-        line = self._script[turn]
+        try:
+            line = next(self._script)
+        except StopIteration:
+            raise CallerError(
+                f"the script of {self.name} ended after {turn} lines and was asked for one more"
+            ) from None
         said = line(request) if callable(line) else line
         if isinstance(said, BaseException):
             raise said
@@ -74,10 +80,10 @@ def _response(said: str | Part | Sequence[Part] | ModelResponse, request: ModelR
             return said
         case str():
             parts: tuple[Part, ...] = (Text(said),)
-        case Text() | Thinking() | ToolCall() | Opaque():
+        case msgspec.Struct():
             parts = (said,)
         case _:
-            parts = tuple(said)  # type: ignore[arg-type]  # what is left is a sequence; media make no sense here
+            parts = tuple(said)
     message = Message("assistant", parts)
     return ModelResponse(
         message,

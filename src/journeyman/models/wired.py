@@ -44,7 +44,7 @@ class WiredModel:
         self._headers: dict[str, str] = {}
         self._shared = shared
         self._fresh = fresh
-        self._own: tuple[asyncio.AbstractEventLoop, Transport] | None = None
+        self._own: dict[asyncio.AbstractEventLoop, tuple[Transport, int]] = {}
 
     async def respond(self, request: ModelRequest, emit: Emit | None = None) -> ModelResponse:
         """Ask, and wait for the whole answer; with `emit` it is streamed."""
@@ -65,21 +65,27 @@ class WiredModel:
 
     async def __aenter__(self) -> Self:
         if self._fresh is not None:
-            self._own = (asyncio.get_running_loop(), self._fresh())
+            # Several agents may hold one model open; what it opened is closed with the last of them.
+            loop = asyncio.get_running_loop()
+            transport, holders = self._own.get(loop) or (self._fresh(), 0)
+            self._own[loop] = (transport, holders + 1)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._own is not None:
-            (_, transport), self._own = self._own, None
-            await transport.close()
+        if self._fresh is not None:
+            loop = asyncio.get_running_loop()
+            transport, holders = self._own.pop(loop)
+            if holders > 1:
+                self._own[loop] = (transport, holders - 1)
+            else:
+                await transport.close()
 
     def _transport(self) -> Transport:
         # A connection pool belongs to one event loop; a blocking twin of the same agent runs in another.
-        if self._own is not None and self._own[0] is asyncio.get_running_loop():
-            return self._own[1]
-        return self._shared()
+        own = self._own.get(asyncio.get_running_loop()) if self._own else None
+        return self._shared() if own is None else own[0]
 
     def _outgoing(self, request: ModelRequest, *, stream: bool) -> HttpRequest:
         if self._endpoint is None:
@@ -119,4 +125,4 @@ class WiredModel:
 
 
 def _is_stream(head: HttpReply) -> bool:
-    return head.status < 400 and "json" not in head.headers.get("content-type", "")  # noqa: PLR2004  (HTTP's own line)
+    return 200 <= head.status < 300 and "json" not in head.headers.get("content-type", "")  # noqa: PLR2004  (HTTP's own lines)
