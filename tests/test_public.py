@@ -105,7 +105,10 @@ def test_only_relative_imports_are_used_inside_the_package() -> None:
     """No file of the package names the package absolutely, or vendoring would mix two copies."""
     absolute = re.compile(r"^\s*(?:from|import) journeyman\b", re.MULTILINE)
     # In docstrings the user's own imports are shown, and those are absolute.
-    code = {path: re.sub(r'""".*?"""', "", path.read_text(encoding="utf-8"), flags=re.DOTALL) for path in PACKAGE.rglob("*.py")}
+    code = {
+        path: re.sub(r'""".*?"""', "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for path in PACKAGE.rglob("*.py")
+    }
     assert [path.name for path, text in code.items() if absolute.search(text)] == []
 
 

@@ -12,7 +12,6 @@ from ..tools import Pending, RunContext, Tool
 
 if TYPE_CHECKING:
     from .agent import Agent
-    from .stretch import Stretch
 
 
 def agent_tool(agent: Agent[Any], name: str, description: str | None) -> Tool[..., Any]:

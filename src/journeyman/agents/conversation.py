@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
 from typing import Any, Unpack
@@ -70,7 +70,7 @@ class Conversation:
     @asynccontextmanager
     async def ask_stream(
         self, prompt: str | Sequence[str | Part], *, images: Iterable[bytes | Image] = (), **options: Unpack[RunOptions]
-    ) -> AsyncIterator[Stream[Any]]:
+    ) -> AsyncGenerator[Stream[Any], None]:
         """Say something and read the answer as it comes: `async with conversation.ask_stream("…") as stream`."""
         self.add_message("user", _with_images(prompt, images))
         with self._turn(options) as (said, around):

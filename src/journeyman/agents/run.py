@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 from ..data import CallerError, TextDelta
 from ..journal import Fact, ModelRequested, ModelResponded, RunState, Stamped
 from ..loop import blocking, blocking_iterator
-from ..observe import AgentStep, Batch, Event, EventView, StepView
+from ..observe import AgentStep, Batch, Event, EventView, Feed, Reader, StepView
 from .result import RunResult
 from .stretch import Stretch
 
@@ -105,7 +105,7 @@ class Run(Generic[T]):
         drive = self._stretch.drive
         # Both at once, before anything else can happen: no fact is missed and none comes twice.
         past, reader = tuple(drive.facts[after + 1 :]), self._stretch.feed.reader()
-        return _joined(past, reader)
+        return _joined(past, reader, self._stretch.feed)
 
     async def facts(self, after: int = -1) -> AsyncIterator[Fact]:
         """The facts after a number: those of the past, then each as it becomes durable."""
@@ -119,6 +119,8 @@ class Run(Generic[T]):
         plan = self._stretch.agent.plan
         partial = None if plan.output.schema is None else plan.output.partial
         view = EventView(self._stretch.output_of, partial=partial, output_tool=plan.output_tool)
+        # What came before the cursor is not told again, but later events speak of it.
+        view.catch_up(self._stretch.drive.facts[: after + 1])
         async for batch in self.batches(after):
             for event in view.of(batch):
                 yield event
@@ -156,8 +158,12 @@ class Run(Generic[T]):
     steps_sync = blocking_iterator(steps)
 
 
-async def _joined(past: Batch, reader: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
-    if past:
-        yield past
-    async for batch in reader:
-        yield batch
+async def _joined(past: Batch, reader: Reader, feed: Feed) -> AsyncIterator[Batch]:
+    try:
+        if past:
+            yield past
+        async for batch in reader:
+            yield batch
+    finally:
+        # Whoever leaves early has batches put before an empty chair no longer.
+        feed.leave(reader)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
@@ -16,6 +16,7 @@ from ..data import CallerError, Limits, Message, Part, ToolResult, failure_of
 from ..guard import Ledger
 from ..journal import Checkpoint, Instruction, Log, Parent, RunResumed, RunStarted, RunState, ToolResolved, begin, load
 from ..loop import Control, Drive, Plan, World
+from ..models import Model
 from ..observe import Callbacks, CallbackTap, Feed, plain_output
 from ..schema import result_text
 from ..tools import RunContext
@@ -102,6 +103,8 @@ class Stretch(Generic[T]):
                 "run %s goes on with another prompt, other tools or another output type than it began with", run
             )
         limits = self.options.get("limits")
+        if self._tap is not None:
+            self._tap.catch_up(loaded.facts)
         self._drive(state, limits or state.limits, facts=loaded.facts)
         if state.status == "finished":
             if answers:
@@ -167,8 +170,7 @@ class Stretch(Generic[T]):
         same = inherited is not None and inherited.instructions == instructions
         started = self._started(said, None if same else instructions, continues)
         if started.limits.max_cost is not None:
-            # The price list takes a third of a second to load: now, and beside the loop, not in the middle of the run.
-            await asyncio.to_thread(get_model_rates, plan.model.name)
+            await _check_price(plan.model)
         await self._open()
         self._drive(begin(run, started, inherited), started.limits, new=started)
 
@@ -195,7 +197,7 @@ class Stretch(Generic[T]):
         )
 
     @asynccontextmanager
-    async def _closing_on_error(self) -> AsyncIterator[None]:
+    async def _closing_on_error(self) -> AsyncGenerator[None, None]:
         try:
             yield
         except BaseException:
@@ -237,6 +239,16 @@ class Stretch(Generic[T]):
         else:
             self._log = self.journal
         return self._log
+
+
+async def _check_price(model: Model) -> None:
+    # The price list takes a third of a second to load: now, and beside the loop, not in the middle of the run.
+    rates = await asyncio.to_thread(get_model_rates, model.name)
+    if rates is None and not model.capabilities.states_cost:
+        raise CallerError(
+            f"max_cost cannot be kept: there is no price for {model.name}; "
+            "set one with set_model_rates(model, Rates(…)) or use max_tokens"
+        )
 
 
 def _messages(prompt: Prompt) -> tuple[Message, ...]:

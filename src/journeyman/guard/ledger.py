@@ -52,9 +52,9 @@ class Ledger:
         if limits.max_nanodollars is not None:
             cost = self._cost_of(self.used)
             if cost is None:
-                models = ", ".join(item.model for item in self.used)
+                models = ", ".join(dict.fromkeys(item.model for item in self.used if self._cost_of((item,)) is None))
                 raise CallerError(
-                    f"max_cost={limits.max_cost} cannot be kept: there is no price for one of {models}; "
+                    f"max_cost={limits.max_cost} cannot be kept: there is no price for {models}; "
                     "set one with set_model_rates(model, Rates(…)) or use max_tokens"
                 )
             if cost >= limits.max_nanodollars:

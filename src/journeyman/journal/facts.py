@@ -111,7 +111,8 @@ class ChildStarted(Stamped, frozen=True, kw_only=True, tag="ChildStarted"):
     """A tool call is carried out by another run, with a journal of its own."""
 
     call_id: str
-    run: str
+    # In a line `run` is the run that the fact belongs to, so the other one needs a name of its own there.
+    run: str = msgspec.field(name="child")
     agent: str
 
 
@@ -119,7 +120,7 @@ class ChildFinished(Stamped, frozen=True, kw_only=True, tag="ChildFinished"):
     """A child run ended; `used` is what it used, its own children included, since it was last counted."""
 
     call_id: str
-    run: str
+    run: str = msgspec.field(name="child")
     used: tuple[ModelUsage, ...] = ()
 
 

@@ -15,7 +15,10 @@ _T = TypeVar("_T")
 
 
 class RunSummary(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A run in a list; times are in microseconds since 1970, `facts` is the number of facts."""
+    """A run in a list; times are in microseconds since 1970.
+
+    `facts` is the number of facts, `pending` that of the tool calls that wait for an answer from outside.
+    """
 
     run: str
     agent: str
@@ -24,6 +27,7 @@ class RunSummary(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     started_at: int
     updated_at: int
     facts: int
+    pending: int = 0
     usage: Usage = Usage()
     parent: str | None = None
     conversation: str | None = None

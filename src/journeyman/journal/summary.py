@@ -16,6 +16,7 @@ from .facts import (
     RunResumed,
     RunStarted,
     ToolPending,
+    ToolResolved,
 )
 from .log import RunSummary
 
@@ -49,13 +50,15 @@ def _changed(summary: RunSummary, fact: Fact) -> RunSummary:  # noqa: C901, PLR0
         case ModelRequested():
             return replace(summary, model=fact.model, status="running")
         case ModelResponded():
-            return replace(summary, usage=summary.usage + fact.response.usage)
+            return replace(summary, usage=summary.usage + fact.response.usage, pending=0)
         case ChildFinished():
             return replace(summary, usage=sum((item.usage for item in fact.used), summary.usage))
         case ToolPending():
-            return replace(summary, status="waiting")
+            return replace(summary, pending=summary.pending + 1)
+        case ToolResolved():
+            return replace(summary, pending=max(0, summary.pending - 1))
         case RunPaused():
-            return replace(summary, status="waiting" if summary.status == "waiting" else "paused")
+            return replace(summary, status="waiting" if summary.pending else "paused")
         case RunResumed():
             return replace(summary, status="running")
         case RunFinished():

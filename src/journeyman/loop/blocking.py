@@ -82,7 +82,7 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
     outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
     started: list[asyncio.Task[None]] = []
 
-    def settle(_: asyncio.Task[None]) -> None:
+    def settle(_: object = None) -> None:
         # Only for a task that was cancelled, perhaps before its first step; another has set the outcome.
         coroutine.close()
         if outcome.cancel():
@@ -94,12 +94,19 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
         task.add_done_callback(settle)
         started.append(task)
 
-    # The callback, and so the task, gets a copy of the caller's context variables.
-    loop.call_soon_threadsafe(begin)
+    def cancel() -> None:
+        # Ctrl-C may come before the loop has heard of the call.
+        if started:
+            started[0].cancel()
+        else:
+            settle()
+
     try:
+        # The callback, and so the task, gets a copy of the caller's context variables.
+        loop.call_soon_threadsafe(begin)
         return outcome.result()
     except KeyboardInterrupt:
-        loop.call_soon_threadsafe(lambda: [task.cancel() for task in started])
+        loop.call_soon_threadsafe(cancel)
         concurrent.futures.wait([outcome], timeout=5)
         raise
 

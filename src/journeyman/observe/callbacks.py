@@ -6,12 +6,12 @@ import asyncio
 import inspect
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, assert_never
 
 from ..data import Delta, ModelResponse, Progress, TextDelta, ThinkingDelta, ToolCallDelta
-from ..journal import ModelRequested, ModelResponded, Stamped
+from ..journal import Fact, ModelRequested, ModelResponded, Stamped
 from .events import (
     Event,
     EventView,
@@ -80,6 +80,13 @@ class CallbackTap:
         for event in self._events.of(batch):
             self._tell_event(event)
 
+    def catch_up(self, facts: Sequence[Fact]) -> None:
+        """Take in what happened before this stretch of work, and tell nobody."""
+        self._events.catch_up(facts)
+        if self._steps is not None:
+            for fact in facts:
+                tuple(self._steps.of(fact))
+
     async def drain(self) -> None:
         """Wait for the async functions that are still to be told."""
         while self._pump is not None and not self._pump.done():
@@ -138,5 +145,10 @@ class CallbackTap:
         while self._queue:
             try:
                 await self._queue.popleft()
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                log.warning("a callback was cancelled from within; the run goes on")
             except Exception:
                 log.exception("a callback failed; the run goes on")

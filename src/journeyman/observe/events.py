@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, assert_never
 
 import msgspec
 
-from ..data import Progress, TextDelta, Thinking, ThinkingDelta, ToolCall, ToolCallDelta, ToolResult
-from ..journal import ModelRequested, ModelResponded, RunFailed, RunFinished, ToolFinished, ToolResolved, ToolStarted
-from .feed import Batch, Item
+from ..data import Glimpse, Progress, TextDelta, Thinking, ThinkingDelta, ToolCall, ToolCallDelta, ToolResult
+from ..journal import (
+    Fact,
+    ModelRequested,
+    ModelResponded,
+    RunFailed,
+    RunFinished,
+    Stamped,
+    ToolFinished,
+    ToolResolved,
+    ToolStarted,
+)
+from .feed import Batch
 
 
 class _Event(msgspec.Struct, frozen=True, tag_field="kind"):
@@ -99,7 +109,7 @@ class EventView:
     """Turns facts and glimpses into events, one by one and in order.
 
     Words that came as glimpses do not come again with the fact; what the glimpses lacked does. `partial` reads unfinished
-    JSON and is asked at most once a batch of glimpses.
+    JSON and is asked at most once a batch of glimpses, less often the longer the text is.
     """
 
     def __init__(
@@ -118,79 +128,106 @@ class EventView:
         self._text = 0
         self._thinking = 0
         self._json: list[str] = []
+        self._length = self._looked = 0
         self._in_output: int | None = None
         self._shown: Any = None
 
-    def of(self, batch: Batch) -> Iterator[Event]:
+    def of(self, batch: Batch) -> list[Event]:
         """The events of one batch."""
-        json_before = len(self._json)
+        events: list[Event] = []
         for item in batch:
-            yield from self._of(item)
-        if self._partial is not None and len(self._json) > json_before:
-            value = self._partial("".join(self._json))
-            if value and value != self._shown:
-                self._shown = value
-                yield PartialResult(value)
+            events += self._of_fact(item) if isinstance(item, Stamped) else self._of_glimpse(item)
+        # Each look reads the whole text, so a long one is looked at when it has grown by a part of its length.
+        if self._partial is not None:
+            events += self._look(self._looked // 32)
+        return events
 
-    def _of(self, item: Item) -> Iterator[Event]:
+    def catch_up(self, facts: Sequence[Fact]) -> None:
+        """Take in what happened before, and tell nothing of it."""
+        self.of(facts)
+
+    def _look(self, unread: int) -> tuple[PartialResult, ...]:
+        if self._partial is None or self._length - self._looked <= unread:
+            return ()
+        self._looked = self._length
+        value = self._partial("".join(self._json))
+        if not value or value == self._shown:
+            return ()
+        self._shown = value
+        return (PartialResult(value),)
+
+    def _of_glimpse(self, item: Glimpse) -> tuple[Event, ...]:
         match item:
             case TextDelta(text):
                 self._text += len(text)
                 if self._partial is not None and self._output_tool is None:
-                    self._json.append(text)
-                yield LlmChunk(text)
+                    self._take_json(text)
+                return (LlmChunk(text),)
             case ThinkingDelta(text):
                 self._thinking += len(text)
-                yield ThinkingChunk(text)
+                return (ThinkingChunk(text),)
             case ToolCallDelta():
                 self._collect(item)
+                return ()
             case Progress():
-                yield ToolProgress(item.call_id, item.message, item.fraction)
+                return (ToolProgress(item.call_id, item.message, item.fraction),)
             case _:
-                yield from self._of_fact(item)
+                assert_never(item)
 
-    def _of_fact(self, fact: Item) -> Iterator[Event]:
+    def _of_fact(self, fact: Fact) -> Sequence[Event]:
         match fact:
             case ModelRequested():
                 self._begin_answer()
             case ModelResponded():
-                yield from self._rest_of(fact)
+                return self._rest_of(fact)
             case ToolStarted():
                 self._started[fact.call_id] = fact
                 call = self._calls.get(fact.call_id)
-                yield ToolStart(fact.call_id, fact.name, call.arguments if call else "{}")
+                return (ToolStart(fact.call_id, fact.name, call.arguments if call else "{}"),)
             case ToolFinished(result=result) | ToolResolved(result=ToolResult() as result):
-                yield self._tool_end(fact.at, result)
+                return (self._tool_end(fact.at, result),)
             case RunFinished(reason="output"):
-                yield Output(self._output_of(fact.output, self._answer))
+                return (Output(self._output_of(fact.output, self._answer)),)
             case RunFailed():
-                yield Failed(fact.failure.type, fact.failure.message)
+                return (Failed(fact.failure.type, fact.failure.message),)
             case _:
-                return
+                pass
+        return ()
 
     def _begin_answer(self) -> None:
         self._text = self._thinking = 0
-        self._json = []
         self._in_output = None
         self._shown = None
+        self._begin_json()
+
+    def _begin_json(self) -> None:
+        self._json = []
+        self._length = self._looked = 0
+
+    def _take_json(self, text: str) -> None:
+        self._json.append(text)
+        self._length += len(text)
 
     def _collect(self, delta: ToolCallDelta) -> None:
         if delta.name and delta.name == self._output_tool:
             self._in_output = delta.index
-            self._json = []
+            self._begin_json()
         if delta.arguments and delta.index == self._in_output and self._partial is not None:
-            self._json.append(delta.arguments)
+            self._take_json(delta.arguments)
 
-    def _rest_of(self, fact: ModelResponded) -> Iterator[Event]:
+    def _rest_of(self, fact: ModelResponded) -> list[Event]:
         message = fact.response.message
+        events: list[Event] = []
         self._answer = message.text
         self._calls = {call.id: call for call in message.tool_calls}
-        thinking = "".join(part.text for part in message.only(Thinking))
+        thinking = "".join([part.text for part in message.only(Thinking)])
         if len(thinking) > self._thinking:
-            yield ThinkingChunk(thinking[self._thinking :])
+            events.append(ThinkingChunk(thinking[self._thinking :]))
         if len(message.text) > self._text:
-            yield LlmChunk(message.text[self._text :])
+            events.append(LlmChunk(message.text[self._text :]))
+        events += self._look(0)
         self._begin_answer()
+        return events
 
     def _tool_end(self, at: int, result: ToolResult) -> ToolEnd:
         # A reader whose cursor is behind the answer knows the name from the start of the call alone.

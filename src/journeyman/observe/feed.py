@@ -36,6 +36,8 @@ class Feed:
 
     def glimpse(self, glimpses: Sequence[Glimpse]) -> None:
         """Glimpses, which are lost if nobody reads."""
+        if not glimpses:
+            return
         if not isinstance(glimpses[0], Progress):
             self._unfinished.extend(glimpses)
         self._hand_out(glimpses)
@@ -43,6 +45,7 @@ class Feed:
     def close(self) -> None:
         """The run rests or has ended: readers come to their end."""
         self.closed = True
+        self._unfinished = []
         for reader in self._readers:
             reader.wake()
 

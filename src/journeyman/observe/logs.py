@@ -14,7 +14,10 @@ from typing import Any, TextIO
 from ..data import HIDDEN
 
 # What vendors' keys and bearer tokens look like; a key in another form is caught by the name of its variable.
-_KEYS = re.compile(r"\b(?:sk|pk|gsk|xai|key|rk)[-_][A-Za-z0-9_-]{16,}|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}")
+_KEYS = re.compile(
+    r"\b(?:sk|pk|gsk|xai|key|rk|hf|ghp)[-_][A-Za-z0-9_-]{16,}|\bAIza[A-Za-z0-9_-]{30,}"
+    r"|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}"
+)
 _KEY_VARIABLE = re.compile(r"(?:_API_KEY|_TOKEN|_SECRET|_PASSWORD)$")
 _SHORTEST = 8
 
@@ -27,13 +30,26 @@ class HideSecrets(logging.Filter):
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         super().__init__()
         variables = (os.environ if environ is None else environ).items()
-        self._known = [v for name, v in variables if _KEY_VARIABLE.search(name) and len(v) >= _SHORTEST]
+        known = {value for name, value in variables if _KEY_VARIABLE.search(name) and len(value) >= _SHORTEST}
+        # Long ones first: of a value that begins with another one, the rest would be left.
+        self._known = sorted(known, key=len, reverse=True)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass, without its secrets."""
-        record.msg, record.args = self.hide(record.getMessage()), ()
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001  (a wrong format must not end the program that logs)
+            message = f"{record.msg!r} cannot be filled with {record.args!r}"
+        record.msg, record.args = self.hide(message), ()
         if record.exc_info:
             record.exc_text = self.hide(logging.Formatter().formatException(record.exc_info))
+        if record.stack_info:
+            record.stack_info = self.hide(record.stack_info)
+        for name, value in _extra(record):
+            # What is no text is left as it is, unless a secret shows in it.
+            shown = str(value)
+            if (hidden := self.hide(shown)) != shown:
+                setattr(record, name, hidden)
         return True
 
     def hide(self, text: str) -> str:
@@ -54,10 +70,21 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line.update((name, value) for name, value in vars(record).items() if name not in _PLAIN)
-        if record.exc_text or record.exc_info:
-            line["error"] = record.exc_text or self.formatException(record.exc_info)  # type: ignore[arg-type]  # set if true
-        return json.dumps(line, default=str, ensure_ascii=False)
+        if record.exc_text:
+            line["error"] = record.exc_text
+        elif record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        for name, value in _extra(record):
+            line[f"extra_{name}" if name in line else name] = value
+        try:
+            return json.dumps(line, default=str, ensure_ascii=False)
+        except (TypeError, ValueError):
+            # Keys that are no text, or something that holds itself.
+            return json.dumps({name: str(value) for name, value in line.items()}, ensure_ascii=False)
+
+
+def _extra(record: logging.LogRecord) -> list[tuple[str, Any]]:
+    return [(name, value) for name, value in vars(record).items() if name not in _PLAIN]
 
 
 def configure_logging(
@@ -73,9 +100,9 @@ def configure_logging(
         JsonFormatter() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )
     handler.addFilter(HideSecrets())
+    logger.setLevel(level)
     for old in [old for old in logger.handlers if any(isinstance(item, HideSecrets) for item in old.filters)]:
         logger.removeHandler(old)
     logger.addHandler(handler)
-    logger.setLevel(level)
     logger.propagate = False
     return handler

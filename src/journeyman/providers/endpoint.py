@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -31,13 +32,27 @@ def endpoint(vendor: Vendor, environ: Mapping[str, str], *, base_url: str | None
 
     Raises `CallerError` that names the variable where a key or an address is missing.
     """
-    url = base_url or environ.get(vendor.url_env or "") or vendor.base_url
+    url = base_url or _variable(environ, vendor.url_env) or vendor.base_url
     if not url:
         raise CallerError(f"{vendor.name} has no address of its own; pass base_url= or set {vendor.url_env}")
-    if not url.startswith(("http://", "https://")):
-        raise CallerError(f"base_url={url!r} is no web address; it begins with http:// or https://")
-    key = api_key or environ.get(vendor.key_env or "")
+    if not _is_base(url):
+        raise CallerError(f"base_url={url!r} is no address to build on; write http://host/path or https://host/path")
+    # Keys are often read from files, and a header cannot hold the newline at the end of one.
+    key = (api_key or _variable(environ, vendor.key_env)).strip()
     if not key and not vendor.local:
         where = f" (keys are made at {vendor.keys_at})" if vendor.keys_at else ""
         raise CallerError(f"there is no key for {vendor.name}: set {vendor.key_env} or pass api_key={where}")
     return Endpoint(vendor, url.rstrip("/"), Secret(key) if key else None)
+
+
+def _variable(environ: Mapping[str, str], name: str | None) -> str:
+    return environ.get(name, "") if name else ""
+
+
+def _is_base(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    # The path of each request is put behind it, where a query would swallow it.
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.fragment

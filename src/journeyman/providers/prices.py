@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 
 import msgspec
 
-from ..data import NANO, ModelUsage, Usage
+from ..data import CallerError, ModelUsage, Usage, nanodollars
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
     """Prices of a model in dollars for a million tokens; numbers are taken as the decimals that they print as.
 
     A bucket without a price of its own costs as its kind: cached input as `input`, reasoning as `output`. `tiers` are
-    prices for exchanges whose input exceeds a number of tokens, in ascending order.
+    prices for exchanges whose input exceeds a number of tokens, in ascending order. Raises `CallerError` for prices that
+    are none.
     """
 
     input: Decimal | float
@@ -24,28 +26,34 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: Decimal | float | None = None
     tiers: tuple[tuple[int, Rates], ...] = ()
 
+    def __post_init__(self) -> None:
+        for name in ("input", "output", "cache_read", "cache_write", "reasoning"):
+            price = getattr(self, name)
+            if price is not None and not (math.isfinite(price) and price >= 0):
+                raise CallerError(f"Rates({name}={price}): a price is a number of dollars from 0 up")
+        starts = [start for start, _ in self.tiers]
+        if starts != sorted(starts):
+            raise CallerError(f"the tiers of Rates have to ascend; these begin above {starts} tokens")
+
     def cost(self, item: ModelUsage) -> int:
         """What the tokens cost, in nano-dollars, rounded up: a budget may be too careful, never too generous."""
         rates = self
         for start, tier in self.tiers:
-            if item.band >= start:
+            # Where a tier of the user's begins within a band, some of the exchanges may have reached it.
+            if item.most > start:
                 rates = tier
         return rates._flat_cost(item.usage)  # noqa: SLF001  (a tier is of the same class)
 
     def _flat_cost(self, usage: Usage) -> int:
-        paid, given = _exact(self.input), _exact(self.output)
+        paid, given = nanodollars(self.input), nanodollars(self.output)
         millionths = (
             usage.input * paid
-            + usage.cache_read * (paid if self.cache_read is None else _exact(self.cache_read))
-            + usage.cache_write * (paid if self.cache_write is None else _exact(self.cache_write))
+            + usage.cache_read * (paid if self.cache_read is None else nanodollars(self.cache_read))
+            + usage.cache_write * (paid if self.cache_write is None else nanodollars(self.cache_write))
             + usage.output * given
-            + usage.reasoning * (given if self.reasoning is None else _exact(self.reasoning))
+            + usage.reasoning * (given if self.reasoning is None else nanodollars(self.reasoning))
         )
-        return int((millionths * NANO / 1_000_000).to_integral_value(rounding=ROUND_CEILING))
-
-
-def _exact(price: Decimal | float) -> Decimal:
-    return price if isinstance(price, Decimal) else Decimal(str(price))
+        return -(-millionths // 1_000_000)
 
 
 RatesOf = Callable[[str], Rates | None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -54,7 +55,11 @@ _ROWS = (
         url_env="ANTHROPIC_BASE_URL",
         auth="x-api-key",
         # Structured outputs came with these; older models refuse `output_config` (Anthropic's page "Structured outputs").
-        schema_models=("claude-sonnet-4-5", "claude-opus-4-1", "claude-opus-4-5", "claude-haiku-4-5"),
+        schema_models=(
+            *("claude-haiku-4-5", "claude-haiku-5", "claude-sonnet-4-5", "claude-sonnet-4-6", "claude-sonnet-5"),
+            *("claude-opus-4-1", "claude-opus-4-5", "claude-opus-4-6", "claude-opus-4-7", "claude-opus-4-8"),
+            *("claude-opus-5", "claude-fable", "claude-mythos"),
+        ),
         keys_at="https://console.anthropic.com/settings/keys",
     ),
     Vendor(
@@ -72,7 +77,7 @@ _ROWS = (
         base_url="https://openrouter.ai/api/v1",
         key_env="OPENROUTER_API_KEY",
         # It passes the mode on to whoever serves the model, and not all of them have it.
-        capabilities=Capabilities(json_schema=False),
+        capabilities=Capabilities(json_schema=False, states_cost=True),
         keys_at="https://openrouter.ai/settings/keys",
     ),
     Vendor(
@@ -105,8 +110,14 @@ VENDORS: dict[str, Vendor] = {row.name: row for row in _ROWS}
 
 
 def register_vendor(vendor: Vendor) -> None:
-    """Add a vendor, or replace one, for this process."""
+    """Add a vendor, or replace one, for this process. Raises `CallerError` for a name that cannot be told from a model's."""
+    if not vendor.name or set(vendor.name) & set(":/"):
+        raise CallerError(f"{vendor.name!r} cannot be the name of a vendor: names are vendor:model or vendor/model")
     VENDORS[vendor.name] = vendor
+
+
+# The first separator decides, since names of models hold both themselves: openrouter:meta-llama/llama-3, ollama/qwen3:8b.
+_NAME = re.compile(r"([^:/]+)[:/](.+)", re.DOTALL)
 
 
 def vendor_and_model(name: str) -> tuple[Vendor, str]:
@@ -114,13 +125,10 @@ def vendor_and_model(name: str) -> tuple[Vendor, str]:
 
     Raises `CallerError` for a name without a vendor and for an unknown vendor.
     """
-    # A colon decides first, since names of models hold slashes themselves: openrouter:meta-llama/llama-3.
-    separator = ":" if ":" in name and name.split(":", 1)[0] in VENDORS else "/"
-    vendor, found, model = name.partition(separator)
-    if not found or not model:
-        vendor, found, model = name.partition(":")
-    if not found or not model:
+    parts = _NAME.fullmatch(name)
+    if parts is None:
         raise CallerError(f"{name!r} is no model name; write vendor:model, for example openai:gpt-5-mini")
+    vendor, model = parts.groups()
     if vendor not in VENDORS:
         known = ", ".join(sorted(VENDORS))
         raise CallerError(

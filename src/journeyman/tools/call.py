@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -17,6 +18,8 @@ from .threads import in_thread
 from .tool import Tool
 
 log = logging.getLogger(__name__)
+
+_PARTS = (Text, Image, Audio, Video, Document)
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -41,16 +44,7 @@ async def call_tool(tool: Tool[..., Any], call: ToolCall, context: Callable[[], 
     `context` is called only for a tool that asks for it.
     """
     try:
-        arguments = tool.schema.check(call.arguments)
-        args, kwargs = tool.schema.bind(arguments, context() if tool.takes_context else None)
-        bound = functools.partial(tool.function, *args, **kwargs)
-        value = await bound() if tool.is_async else await in_thread(bound, f"tool {tool.name}")
-    except ArgumentsError as error:
-        return _failed(call, str(error))
-    except ModelRetry as error:
-        return Done(ToolResult(call.id, str(error), is_error=True), asks_retry=True)
-    except Pending as pending:
-        return Waits(pending.info)
+        return _outcome(call, await _value(tool, call, context))
     except (Conflict, Bug):
         raise
     except asyncio.CancelledError:
@@ -59,10 +53,17 @@ async def call_tool(tool: Tool[..., Any], call: ToolCall, context: Callable[[], 
         if task is None or task.cancelling():
             raise
         return _failed(call, f"{tool.name} failed: it was cancelled from within")
-    except Exception as error:
-        log.warning("tool %s failed", tool.name, exc_info=True)
-        return _failed(call, f"{tool.name} failed: {type(error).__name__}: {error}")
-    return _outcome(call, value)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it is, the model hears of it)
+        return _outcome_of_error(tool, call, error)
+
+
+async def _value(tool: Tool[..., Any], call: ToolCall, context: Callable[[], RunContext[Any]]) -> Any:
+    arguments = tool.schema.check(call.arguments)
+    positional, keywords = tool.schema.bind(arguments, context() if tool.takes_context else None)
+    bound = functools.partial(tool.function, *positional, **keywords)
+    value = await bound() if tool.is_async else await in_thread(bound, f"tool {tool.name}")
+    # An async function behind an ordinary decorator looks like a sync one until it is called.
+    return await value if inspect.isawaitable(value) else value
 
 
 def unknown_tool(call: ToolCall, known: Callable[[], list[str]]) -> Done:
@@ -73,21 +74,52 @@ def unknown_tool(call: ToolCall, known: Callable[[], list[str]]) -> Done:
 
 def _outcome(call: ToolCall, value: Any) -> Outcome:
     match value:
-        case str():
-            return Done(ToolResult(call.id, value))
         case Pending():
-            return Waits(value.info)
+            return _waits(call, value)
         case Text() | Image() | Audio() | Video() | Document():
-            return Done(ToolResult(call.id, (value,)))
-        case [Image() | Audio() | Video() | Document() | Text(), *_]:
-            parts = tuple(Text(part) if isinstance(part, str) else part for part in value)
-            return Done(ToolResult(call.id, parts))
+            return Done(ToolResult(call.id, (_part(value),)))
+        case list() | tuple() if any(isinstance(item, _PARTS) for item in cast("list[object]", value)):
+            return Done(ToolResult(call.id, tuple(_part(item) for item in cast("list[object]", value))))
         case _:
-            try:
-                return Done(ToolResult(call.id, result_text(value)))
-            except (TypeError, ValueError) as error:
-                return _failed(call, f"{call.name} returned something that cannot be shown to a model: {error}")
+            return Done(ToolResult(call.id, result_text(value)))
+
+
+def _part(item: object) -> Text | Image | Audio | Video | Document:
+    match item:
+        case Image() | Audio() | Video() | Document():
+            return item
+        case Text():
+            return msgspec.structs.replace(item, text=result_text(item.text))
+        case _:
+            return Text(result_text(item))
+
+
+def _outcome_of_error(tool: Tool[..., Any], call: ToolCall, error: BaseException) -> Outcome:
+    match error:
+        case ArgumentsError():
+            return _failed(call, str(error))
+        case ModelRetry():
+            return Done(_error(call, str(error)), asks_retry=True)
+        case Pending():
+            return _waits(call, error)
+        case _:
+            log.warning("tool %s failed", tool.name, exc_info=error)
+            return _failed(call, f"{tool.name} failed: {type(error).__name__}: {error}")
+
+
+def _waits(call: ToolCall, pending: Pending) -> Outcome:
+    # Found out here, for the journal cannot hold it and a run whose journal cannot be written ends.
+    try:
+        msgspec.json.encode(pending.info)
+    except (TypeError, ValueError, RecursionError) as error:
+        return _failed(call, f"{call.name} waits for something that cannot be written as JSON: {error}")
+    return Waits(pending.info)
 
 
 def _failed(call: ToolCall, message: str) -> Done:
-    return Done(ToolResult(call.id, message, is_error=True))
+    return Done(_error(call, message))
+
+
+def _error(call: ToolCall, message: str) -> ToolResult:
+    # Messages may quote what no wire can carry; `result_text` makes it sendable.
+    return ToolResult(call.id, result_text(message), is_error=True)

@@ -93,7 +93,7 @@ def by_name(tools: Iterable[Tool[..., Any] | Callable[..., Any]]) -> Mapping[str
     """The tools under their names; plain functions become tools; two of one name raise `CallerError`."""
     named: dict[str, Tool[..., Any]] = {}
     for item in tools:
-        made: Tool[..., Any] = item if isinstance(item, Tool) else Tool(item)
+        made = cast("Tool[..., Any]", item) if isinstance(item, Tool) else Tool(item)
         if made.name in named:
             raise CallerError(f"two tools are named {made.name!r}; give one of them another with @tool(name=…)")
         named[made.name] = made

@@ -1,0 +1,1 @@
+"""The command, and later the studio and the worker."""

@@ -1,0 +1,43 @@
+"""The commands by name; the file of a command is imported when it is called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Parameter
+
+from ... import __version__
+
+INTERRUPTED = 130
+
+app = App(
+    name="journeyman",
+    help="Agents that keep a journal: run them, talk to them, look at what they did.",
+    help_epilogue="Begin with `journeyman demo`, which needs no key, and `journeyman doctor`, which says what is there.",
+    help_format="plaintext",
+    version=__version__,
+    default_parameter=Parameter(negative=()),
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+
+_HERE = __package__  # the name under which the package was vendored, if it was
+app.command(f"{_HERE}.running:run", name="run", help="Let an agent answer one prompt.")
+app.command(f"{_HERE}.chatting:chat", name="chat", help="Talk with a model, in the terminal.")
+app.command(f"{_HERE}.runs:runs", name="runs", help="List runs, look into them, follow them, add up what they cost.")
+app.command(f"{_HERE}.doctor:doctor", name="doctor", help="Say which models can be used here, and what is missing.")
+app.command(f"{_HERE}.demo:demo", name="demo", help="See an agent at work on a table, without a key or a network.")
+
+
+def invoke(tokens: Sequence[str]) -> int:
+    """Carry out a command line and give its exit code."""
+    try:
+        done = app(tokens, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        chain = " ".join(("journeyman", *(error.command_chain or ())))
+        print(f"{str(error).strip()}\nnext: {chain} --help", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return done if isinstance(done, int) else 0

@@ -1,0 +1,1 @@
+"""What commands show: events, facts, runs and bills on a screen."""

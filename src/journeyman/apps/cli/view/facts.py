@@ -1,0 +1,152 @@
+"""Facts as lines for a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import assert_never
+
+import msgspec
+
+from ....data import Media, Message, Opaque, Part, Text, Thinking, ToolCall, ToolResult
+from ....journal import (
+    ChildFinished,
+    ChildStarted,
+    Fact,
+    ModelRequested,
+    ModelResponded,
+    RetryAsked,
+    RunCancelled,
+    RunFailed,
+    RunFinished,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    ToolFinished,
+    ToolPending,
+    ToolResolved,
+    ToolStarted,
+)
+from .clean import clean, cut, one_line
+from .live import SHOWN
+from .screen import Piece, Screen, short, tokens
+
+Said = tuple[str, Sequence[str]]
+"""What a fact says in a few words, and the texts that it holds."""
+
+
+def tell_fact(screen: Screen, fact: Fact, how: str = "") -> None:
+    """A fact on one line, cut to a bearable length; `how` says how to see the rest."""
+    shown = "  ".join(one_line(text) for text in _flat(said_by(fact)) if text)
+    screen.line(*_start(fact), f"  {cut(shown, SHOWN, how)}")
+
+
+def tell_whole_fact(screen: Screen, fact: Fact) -> None:
+    """A fact and all its texts."""
+    head, texts = said_by(fact)
+    screen.line(*_start(fact), f"  {one_line(head)}")
+    for text in texts:
+        screen.line("      " + clean(text).replace("\n", "\n      "))
+
+
+def _flat(said: Said) -> tuple[str, ...]:
+    head, texts = said
+    return (head, *texts)
+
+
+def _start(fact: Fact) -> tuple[Piece, ...]:
+    moment = datetime.fromtimestamp(fact.at / 1e6).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    style = "red" if isinstance(fact, RunFailed) else "bold"
+    return (f"{fact.seq:>4}  {moment}  ", "dim"), (f"{type(fact).__name__:<14}", style)
+
+
+def said_by(fact: Fact) -> Said:  # noqa: C901, PLR0911, PLR0912  (a table with a row per kind)
+    """What a fact says."""
+    match fact:
+        case RunStarted():
+            return _started(fact)
+        case ModelRequested():
+            return f"{fact.model}, call {fact.iteration}, after {fact.history} messages", ()
+        case ModelResponded():
+            response = fact.response
+            return f"{response.finish or 'no reason'}, {tokens(response.usage)}", list(parts_of(response.message))
+        case ToolStarted():
+            again = f", attempt {fact.attempt}" if fact.attempt > 1 else ""
+            return f"{fact.name} ({fact.call_id}){again}", ()
+        case ToolFinished():
+            return f"({fact.result.call_id}){_marks(fact.result, asks_retry=fact.asks_retry)}", [fact.result.text]
+        case ToolPending():
+            why = "nobody knows how it ended" if fact.reason == "in_doubt" else "waits for somebody"
+            return f"({fact.call_id}) {why}", [] if fact.info is None else [_json(fact.info)]
+        case ToolResolved():
+            return f"({fact.call_id})", ["to be run again" if fact.result is None else fact.result.text]
+        case ChildStarted():
+            return f"run {short(fact.run)} of {fact.agent} ({fact.call_id})", ()
+        case ChildFinished():
+            return f"run {short(fact.run)} ({fact.call_id})", [
+                f"{item.model}: {tokens(item.usage)}" for item in fact.used
+            ]
+        case RetryAsked():
+            return "the model is asked to mend its answer", [fact.reason]
+        case RunPaused() | RunResumed():
+            return "", ()
+        case RunFinished():
+            return fact.reason, [] if fact.output is None else [_json(fact.output)]
+        case RunFailed():
+            return fact.failure.type, [fact.failure.message, *_abandoned(fact.abandoned)]
+        case RunCancelled():
+            return "", list(_abandoned(fact.abandoned))
+        case _:
+            assert_never(fact)
+
+
+def parts_of(message: Message) -> Iterator[str]:
+    """The parts of a message, each as text."""
+    for part in message.parts:
+        yield _part(part)
+
+
+def _part(part: Part) -> str:
+    match part:
+        case Text(text):
+            return text
+        case Thinking(text):
+            return f"(thinks) {text}"
+        case ToolCall():
+            return f"→ {part.name}({part.arguments})"
+        case ToolResult():
+            return f"({part.call_id}){_marks(part)} {part.text}"
+        case Opaque():
+            return f"({part.dialect}) {_json(part.data)}"
+        case Media():
+            size = 0 if part.data is None else len(part.data)
+            return f"({part.media_type}) {part.url or f'{size:,} bytes'}"
+
+
+def _started(fact: RunStarted) -> Said:
+    head = [f"agent {fact.agent}, {fact.model}"]
+    if fact.parent is not None:
+        head.append(f"below run {short(fact.parent.run)}")
+    if fact.continues is not None:
+        head.append(f"goes on from run {short(fact.continues.run)} at {fact.continues.seq}")
+    if fact.tags:
+        head.append(f"tags {', '.join(fact.tags)}")
+    texts = [f"{item.label}: {item.text}" for item in fact.instructions or ()]
+    texts += [f"{message.role}: {text}" for message in fact.input for text in parts_of(message)]
+    return ", ".join(head), texts
+
+
+def _marks(result: ToolResult, *, asks_retry: bool = False) -> str:
+    if asks_retry:
+        return " asks to try again"
+    return " failed" if result.is_error else ""
+
+
+def _abandoned(names: Sequence[str]) -> Iterator[str]:
+    if names:
+        yield f"cut off and maybe still at work: {', '.join(names)}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(msgspec.to_builtins(value, enc_hook=str), ensure_ascii=False)

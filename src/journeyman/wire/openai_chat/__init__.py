@@ -1,0 +1,72 @@
+"""OpenAI's Chat Completions and everything compatible, both ways.
+
+To change how an answer is read open `answering`, `calls`, `chunks` or `streaming`; for what is sent, `asking` or
+`writing`; for what we serve, `parsing`, `reading` or `rendering`; `media`, `tools` and `counting` go both ways.
+"""
+
+from __future__ import annotations
+
+from ...data import ModelRequest, ModelResponse
+from ..dialect import StreamDecoder
+from ..http import HttpReply, HttpRequest
+from ..quirks import ChatQuirks
+from .answering import decode_reply
+from .asking import Writer
+from .failures import ERROR_STATUS
+from .names import NAME
+from .parsing import parse_request, wants_usage
+from .rendering import DEFAULT_ID, ChatRenderer, render_failure, render_reply
+from .streaming import ChatDecoder, WholeReplyDecoder
+
+__all__ = ["ChatDecoder", "ChatRenderer", "OpenAIChat", "wants_usage"]
+
+
+class OpenAIChat:
+    """The dialect of `POST /chat/completions`; `quirks` are what a vendor does otherwise.
+
+    Of `Settings` the wire has no place for `thinking_tokens` and `top_k`, which are left out where the quirks do not
+    say that the vendor knows them; `parallel_tool_calls` is left out where there are no tools. Names to choose from
+    become OpenAI's `allowed_tools`. That a tool failed (`ToolResult.is_error`) has no place either: its words say it.
+    What a tool gave besides words goes into a user's message behind the results. A `file-id:` url names an uploaded
+    file.
+    """
+
+    name = NAME
+
+    def __init__(self, quirks: ChatQuirks | None = None) -> None:
+        self.quirks = quirks or ChatQuirks()
+        self._writer = Writer(self.quirks)
+
+    def encode(self, request: ModelRequest, *, stream: bool = False) -> HttpRequest:
+        """The HTTP request; raises `CallerError` for what the wire cannot carry."""
+        return self._writer.request(request, stream=stream)
+
+    def decode(self, reply: HttpReply) -> ModelResponse:
+        """The answer in a whole reply; raises `ProviderError` for an error and for what cannot be read."""
+        return decode_reply(reply)
+
+    def decoder(self, reply_head: HttpReply | None = None) -> StreamDecoder:
+        """A reader of one streamed answer, or of the whole one or the error that the head announces instead."""
+        if reply_head is not None:
+            whole = "application/json" in reply_head.headers.get("content-type", "")
+            if whole or reply_head.status >= ERROR_STATUS:
+                return WholeReplyDecoder(reply_head)
+        return ChatDecoder()
+
+    def parse(self, request: HttpRequest) -> ModelRequest:
+        """The request that a client sent; raises `CallerError` where it is none."""
+        return parse_request(request, self.quirks)
+
+    def render(self, response: ModelResponse, *, created: int = 0) -> HttpReply:
+        """The reply with the whole answer; raises `CallerError` for media that the wire cannot give."""
+        return render_reply(response, created)
+
+    def render_error(self, status: int, message: str) -> HttpReply:
+        """The reply that tells of an error."""
+        return render_failure(status, message)
+
+    def renderer(
+        self, *, model: str = "", raw_id: str = DEFAULT_ID, created: int = 0, usage: bool = True
+    ) -> ChatRenderer:
+        """A writer of one streamed answer; `wants_usage(request)` says whether its client asked for `usage`."""
+        return ChatRenderer(model=model, raw_id=raw_id, created=created, usage=usage)

@@ -1,0 +1,120 @@
+"""The tool calls of an answer, as they come: whole, in pieces, without an index, without an id."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import msgspec
+
+from ...data import Delta, JsonObject, Opaque, ToolCall, ToolCallDelta
+from .chunks import WireCall, WireFunction
+from .names import CUSTOM, LEGACY, NAME
+from .reading import legacy_id
+from .shapes import UNREADABLE, json_of, object_of
+
+_NO_FUNCTION = WireFunction()
+_read_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class _Call(msgspec.Struct):
+    index: int
+    id: str
+    name: str
+    kind: Literal["function", "custom", "function_call"]
+    pieces: list[str]
+    extra_content: JsonObject
+
+    def complete(self) -> bool:
+        """Whether the arguments are a JSON object, so that nothing can follow."""
+        try:
+            _read_object("".join(self.pieces))
+        except UNREADABLE:
+            return False
+        return True
+
+    def part(self) -> ToolCall:
+        arguments = "".join(self.pieces)
+        origin: JsonObject = {}
+        if self.kind == "custom":
+            arguments = json_of({"input": arguments}).decode()
+            origin[CUSTOM] = True
+        elif self.kind == "function_call":
+            origin[LEGACY] = True
+        if self.extra_content:
+            origin["extra_content"] = self.extra_content
+        return ToolCall(self.id, self.name, arguments or "{}", Opaque(NAME, origin) if origin else None)
+
+
+class Calls:
+    """The calls of one answer; `about` tells this answer from others and is set before the first of them."""
+
+    def __init__(self) -> None:
+        self.about = ""
+        self._calls: list[_Call] = []
+        self._by_index: dict[int, _Call] = {}
+
+    def add(self, wire: WireCall, deltas: list[Delta], *, whole: bool) -> None:
+        """Add a call, or more of one."""
+        function = wire.custom or wire.function or _NO_FUNCTION
+        piece = _words(function)
+        call = None if whole else self._known(wire, function.name, piece)
+        if call is None:
+            call = self._begin(wire.id or "", function.name or "", "function" if wire.custom is None else "custom")
+            if wire.index is not None:
+                self._by_index[wire.index] = call
+            delta = ToolCallDelta(call.index, call.id, call.name, piece)
+        elif call.name or not function.name:
+            delta = ToolCallDelta(call.index, arguments=piece)
+        else:
+            call.name = function.name
+            delta = ToolCallDelta(call.index, "", call.name, piece)
+        if piece:
+            call.pieces.append(piece)
+        if wire.extra_content:
+            call.extra_content = object_of(wire.extra_content)
+        # A custom tool's text is JSON for us only when it is whole.
+        if call.kind == "function" and (delta.id or delta.name or delta.arguments):
+            deltas.append(delta)
+
+    def add_legacy(self, function: WireFunction) -> None:
+        """Add the one call of the wire's first form, or more of it; it is shown when it is whole."""
+        call = next((call for call in self._calls if call.kind == "function_call"), None)
+        if call is None:
+            name = function.name or ""
+            call = self._begin(legacy_id(name), name, "function_call")
+        call.pieces.append(_words(function))
+
+    def parts(self) -> list[ToolCall]:
+        """The calls, in the order in which they began."""
+        return [call.part() for call in self._calls]
+
+    def _known(self, wire: WireCall, name: str | None, piece: str) -> _Call | None:
+        """The call that a piece continues; vendors leave out the index or the id, or repeat either."""
+        if wire.index is not None:
+            call = self._by_index.get(wire.index)
+        elif wire.id:
+            call = next((call for call in reversed(self._calls) if call.id == wire.id), None)
+        else:
+            call = None if name or not self._calls else self._calls[-1]
+        if call is None or not name:
+            return call
+        # A name again, with another id, or with arguments where they were complete: the next call begins.
+        another = (wire.id and wire.id != call.id) or (piece and call.complete())
+        return None if another else call
+
+    def _begin(self, given: str, name: str, kind: Literal["function", "custom", "function_call"]) -> _Call:
+        index = len(self._calls)
+        if not given or any(call.id == given for call in self._calls):
+            # Made of what stands in the answer, so that reading it again gives the same id.
+            digest = hashlib.sha256(f"{self.about} {index} {name}".encode("utf-8", "replace")).hexdigest()
+            given = f"call_{digest[:24]}"
+        call = _Call(index, given, name, kind, [], {})
+        self._calls.append(call)
+        return call
+
+
+def _words(function: WireFunction) -> str:
+    if isinstance(function.arguments, dict):
+        return json_of(function.arguments).decode()
+    return function.arguments or function.input or ""
