@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
+
+from msgspec.structs import replace
 
 from ..compose import model_of, open_journal
 from ..data import CallerError, Limits, Settings
@@ -92,7 +94,6 @@ class Agent(Generic[T]):
         self.tools: Mapping[str, Tool[..., Any]] = by_name(options.get("tools", ()))
         self.limits = _limits(options)
         self._instructions = Instructions(options.get("system_prompt", ""))
-        self._opened: Log | None = None
         self._stack = AsyncExitStack()
         self._last: RunResult[T] | None = None
         self._goes_on = False
@@ -137,7 +138,7 @@ class Agent(Generic[T]):
         return await asyncio.gather(*(agent._outcome(prompt, options) for agent, prompt in pairs))  # noqa: SLF001  (its own)
 
     @contextmanager
-    def run_stream_sync(self, prompt: Prompt, **options: Unpack[RunOptions]) -> Iterator[Stream[T]]:
+    def run_stream_sync(self, prompt: Prompt, **options: Unpack[RunOptions]) -> Generator[Stream[T], None, None]:
         """Blocking twin of `run_stream`: `with agent.run_stream_sync("…") as stream: for text in stream.text_sync()`."""
         stream = self.run_stream(prompt, **options)
         run_blocking(stream.__aenter__())
@@ -197,13 +198,14 @@ class Agent(Generic[T]):
             await self._stack.enter_async_context(cast("Any", self.model))
         journal = self._options.get("journal")
         if journal is not None:
-            self._opened = await self._stack.enter_async_context(open_journal(journal))
+            opened = await self._stack.enter_async_context(open_journal(journal))
+            self.definition = replace(self.definition, opened=opened)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._opened = None
+        self.definition = replace(self.definition, opened=None)
         await self._stack.aclose()
 
     def __repr__(self) -> str:
@@ -211,14 +213,14 @@ class Agent(Generic[T]):
 
     # --- how the other files of this room begin its runs --------------------------------------------------------------------
 
-    @property
+    @functools.cached_property
     def definition(self) -> Definition:
         """What a run needs to know."""
         return Definition(
             plan=self.plan,
             instructions=self._instructions,
             journal=self._options.get("journal"),
-            opened=self._opened,
+            opened=None,
             callbacks=self._options.get("callbacks"),
             mode=self._options.get("mode", "autonomous"),
         )
@@ -263,7 +265,7 @@ class Agent(Generic[T]):
 
 
 def _limits(options: AgentOptions) -> Limits:
-    single = {name: options[name] for name in _LIMITS if name in options}  # type: ignore[literal-required]  # all are keys
+    single: dict[str, Any] = {name: options[name] for name in _LIMITS if name in options}  # type: ignore[literal-required]  # all are keys
     if "limits" in options:
         if single:
             raise CallerError(f"give either limits= or {', '.join(single)}, not both")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
-from typing import Any, Unpack
+from types import TracebackType
+from typing import Any, Self, Unpack
 
 from ..compose import cost, new_memory_log, new_run_id
 from ..data import CallerError, Image, Message, ModelUsage, Part, Role, Usage, dollars, with_usage
@@ -23,7 +24,7 @@ _IMAGES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "ima
 class Conversation:
     """Asks one after another, each knowing what was said before; takes the options of `Agent`.
 
-    Only what is new is sent to the journal. One thing is asked at a time: a second `ask` while one is under way raises
+    Only what is new is sent to the journal. Inside `async with conversation` connections and journal stay open. One thing is asked at a time: a second `ask` while one is under way raises
     `CallerError`; `fork` for a second line of talk.
     """
 
@@ -37,6 +38,15 @@ class Conversation:
         self._said: list[Message] = []
         self._used: tuple[ModelUsage, ...] = ()
         self._busy = False
+
+    async def __aenter__(self) -> Self:
+        await self.agent.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.agent.__aexit__(kind, error, trace)
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -92,7 +102,7 @@ class Conversation:
         return branch
 
     @contextmanager
-    def _turn(self, options: RunOptions) -> Iterator[tuple[list[Message], RunOptions]]:
+    def _turn(self, options: RunOptions) -> Generator[tuple[list[Message], RunOptions], None, None]:
         if self._busy:
             raise CallerError("this conversation is waiting for an answer; wait for it too, or fork() the conversation")
         said, self._said = self._said, []

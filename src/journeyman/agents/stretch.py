@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
+import msgspec
 from msgspec.structs import replace
 
 from ..compose import clock, cost, get_model_rates, new_memory_log, new_run_id, open_journal
@@ -37,8 +38,7 @@ class RunAgain:
     """The answer to a call in doubt: it was not carried out, or running it a second time does no harm."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
     """An agent as a run needs it; `opened` is the journal while the agent itself holds it open."""
 
     plan: Plan
@@ -66,7 +66,7 @@ class Stretch(Generic[T]):
         self.drive: Drive
         self._parent = parent
         self._parent_ledger = ledger
-        self._stack = AsyncExitStack()
+        self._opening: AbstractAsyncContextManager[Log] | None = None
         callbacks = options.get("callbacks") or agent.callbacks
         self._tap = None if callbacks is None or not callbacks.are_any() else CallbackTap(callbacks, self.output_of)
         streams = streams or (callbacks is not None and callbacks.wants_stream)
@@ -79,21 +79,21 @@ class Stretch(Generic[T]):
         said = (*said, *_messages(prompt))
         if not said and inherited is None:
             raise CallerError("there is nothing to ask: give a prompt, or a history to go on from")
-        async with self._closing_on_error():
-            await self._begin(said, inherited, continues)
+        await self._or_close(self._begin(said, inherited, continues))
 
     async def branch(self, run: str, at: int | None, prompt: Prompt) -> None:
         """Begin a new run that goes on from a place in another; only its first fact is written."""
-        async with self._closing_on_error():
-            base = await load(await self._open(), run, at)
-            place = Checkpoint(run, base.state.next_seq - 1)
-            await self._begin(_messages(prompt), base.state, place)
-            await self.drive.commit()
+        await self._or_close(self._branch(run, at, prompt))
 
     async def reopen(self, run: str, answers: Mapping[str, Any]) -> None:
         """Take up a run where its journal ends."""
-        async with self._closing_on_error():
-            await self._reopen(run, answers)
+        await self._or_close(self._reopen(run, answers))
+
+    async def _branch(self, run: str, at: int | None, prompt: Prompt) -> None:
+        base = await load(await self._open(), run, at)
+        place = Checkpoint(run, base.state.next_seq - 1)
+        await self._begin(_messages(prompt), base.state, place)
+        await self.drive.commit()
 
     async def _reopen(self, run: str, answers: Mapping[str, Any]) -> None:
         loaded = await load(await self._open(), run)
@@ -135,7 +135,9 @@ class Stretch(Generic[T]):
         self.feed.close()
         if self._tap is not None:
             await self._tap.drain()
-        await self._stack.aclose()
+        if self._opening is not None:
+            opening, self._opening = self._opening, None
+            await opening.__aexit__(None, None, None)
 
     def result(self, error: BaseException | None = None) -> RunResult[T]:
         """What the run came to so far."""
@@ -196,10 +198,9 @@ class Stretch(Generic[T]):
             tags=tuple(options.get("tags", ())),
         )
 
-    @asynccontextmanager
-    async def _closing_on_error(self) -> AsyncGenerator[None, None]:
+    async def _or_close(self, beginning: Coroutine[Any, Any, None]) -> None:
         try:
-            yield
+            await beginning
         except BaseException:
             await self.close()
             raise
@@ -235,7 +236,8 @@ class Stretch(Generic[T]):
         if self.agent.opened is not None and self.journal == self.agent.journal:
             self._log = self.agent.opened
         elif isinstance(self.journal, str):
-            self._log = await self._stack.enter_async_context(open_journal(self.journal))
+            self._opening = open_journal(self.journal)
+            self._log = await self._opening.__aenter__()
         else:
             self._log = self.journal
         return self._log

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
+import msgspec
 from msgspec.structs import replace
 
 from ..data import (
@@ -62,8 +63,7 @@ class Control:
     single_step: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class World(msgspec.Struct, frozen=True, kw_only=True):
     """Whatever is neither in the journal nor in the plan.
 
     Where facts go, the clock (microseconds since 1970), who listens, what was used, and the user's own `deps`.
@@ -114,9 +114,12 @@ class Drive:
         Raises `Conflict` (recording nothing) if another writer has taken the run over.
         """
         try:
-            async with asyncio.timeout(self._seconds_left()):
-                while await self._step():
-                    pass
+            seconds = self._seconds_left()
+            if seconds is None:
+                await self._work()
+            else:
+                async with asyncio.timeout(seconds):
+                    await self._work()
         except asyncio.CancelledError:
             await self._end(RunCancelled(abandoned=self._cut_off()))
             raise
@@ -149,6 +152,10 @@ class Drive:
             durable, self._unpublished = self._unpublished, []
             self.facts.extend(durable)
             self.world.feed.publish(durable)
+
+    async def _work(self) -> None:
+        while await self._step():
+            pass
 
     async def _step(self) -> bool:  # noqa: C901  (a table with a row per command)
         """Perform one command; False when the run rests."""
