@@ -9,7 +9,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from journeyman.data import ProviderError
-from journeyman.wire import sse
 from journeyman.wire.sse import SseDecoder
 
 
@@ -108,30 +107,27 @@ def test_a_missing_last_blank_line_loses_nothing(tail: bytes) -> None:
     assert decoder.close() == []
 
 
-def test_an_endless_event_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("piece", "count"),
+    [(b"x" * 30, 4), (b"data: " + b"x" * 30 + b"\n", 4), (b"data:\n", 101), (b"data\ndata:x\n", 40)],
+)
+def test_an_endless_event_is_refused(piece: bytes, count: int) -> None:
     """An event beyond the limit is an error: as one line, as many lines, and as many empty ones."""
-    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 100)
-    for piece, count in (
-        (b"x" * 30, 4),
-        (b"data: " + b"x" * 30 + b"\n", 4),
-        (b"data:\n", 101),
-        (b"data\ndata:x\n", 40),
-    ):
-        assert events_of(*[piece] * (count // 2)) == []
-        with pytest.raises(ProviderError, match="more than 100 bytes") as caught:
-            events_of(*[piece] * count)
-        assert caught.value.kind == "stream"
+    small = SseDecoder(100)
+    assert [small.feed(piece) for _ in range(count // 2)] == [[]] * (count // 2)
+    small = SseDecoder(100)
+    with pytest.raises(ProviderError, match="more than 100 bytes") as caught:
+        list(map(small.feed, [piece] * count))
+    assert caught.value.kind == "stream"
 
 
-def test_a_long_stream_of_small_events_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", [1, 7, 46, 1000])
+def test_a_long_stream_of_small_events_is_not_refused(size: int) -> None:
     """The limit is on one event and not on the stream, however the stream is cut."""
-    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 40)
-    stream = b"event: x\ndata: " + b"y" * 20 + b"\ndata: z\n\n: a comment\n\n"
-    for size in (1, 7, len(stream), 1000):
-        decoder = SseDecoder()
-        whole = stream * 50
-        events = [event for at in range(0, len(whole), size) for event in decoder.feed(whole[at : at + size])]
-        assert events == [("x", b"y" * 20 + b"\nz")] * 50
+    small = SseDecoder(40)
+    stream = (b"event: x\ndata: " + b"y" * 20 + b"\ndata: z\n\n: a comment\n\n") * 50
+    events = [event for at in range(0, len(stream), size) for event in small.feed(stream[at : at + size])]
+    assert events == [("x", b"y" * 20 + b"\nz")] * 50
 
 
 def test_a_line_in_many_pieces_is_joined_once() -> None:

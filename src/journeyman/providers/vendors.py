@@ -45,6 +45,7 @@ _ROWS = (
         base_url="https://api.openai.com/v1",
         key_env="OPENAI_API_KEY",
         url_env="OPENAI_BASE_URL",
+        quirks=ChatQuirks(call_ids="short"),
         keys_at="https://platform.openai.com/api-keys",
     ),
     Vendor(
@@ -78,6 +79,7 @@ _ROWS = (
         key_env="OPENROUTER_API_KEY",
         # It passes the mode on to whoever serves the model, and not all of them have it.
         capabilities=Capabilities(json_schema=False, states_cost=True),
+        quirks=ChatQuirks(reasoning_object=True, video=True, top_k=True, documents="file_or_url"),
         keys_at="https://openrouter.ai/settings/keys",
     ),
     Vendor(
@@ -85,6 +87,7 @@ _ROWS = (
         dialect="openai_chat",
         base_url="http://127.0.0.1:11434/v1",
         url_env="OLLAMA_BASE_URL",
+        quirks=ChatQuirks(max_tokens="max_tokens"),
         local=True,
     ),
     Vendor(
@@ -92,6 +95,7 @@ _ROWS = (
         dialect="openai_chat",
         base_url="http://127.0.0.1:1234/v1",
         url_env="LMSTUDIO_BASE_URL",
+        quirks=ChatQuirks(max_tokens="max_tokens"),
         local=True,
     ),
     Vendor(
@@ -100,6 +104,7 @@ _ROWS = (
         base_url=None,
         key_env="COMPATIBLE_API_KEY",
         url_env="COMPATIBLE_BASE_URL",
+        quirks=ChatQuirks(max_tokens="max_tokens"),
         local=True,
         capabilities=Capabilities(json_schema=False),
     ),

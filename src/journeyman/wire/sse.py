@@ -13,10 +13,11 @@ _MARK = b"\xef\xbb\xbf"
 class SseDecoder:
     """Cuts a byte stream into events; `feed` gives the (event name, data) pairs that became complete.
 
-    Raises `ProviderError` of kind `stream` for an event larger than `MAX_EVENT_BYTES`.
+    Raises `ProviderError` of kind `stream` for an event larger than `max_event_bytes`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self._most = max_event_bytes
         # None once the stream has begun; before that, the beginning of a byte order mark.
         self._mark: bytes | None = b""
         self._after_return = False
@@ -83,8 +84,8 @@ class SseDecoder:
         if piece:
             self._partial.append(piece)
             self._partial_size += len(piece)
-        if self._partial_size + self._data_size > MAX_EVENT_BYTES:
-            raise ProviderError(f"the stream held an event of more than {MAX_EVENT_BYTES} bytes", kind="stream")
+        if self._partial_size + self._data_size > self._most:
+            raise ProviderError(f"the stream held an event of more than {self._most} bytes", kind="stream")
 
     def _without_mark(self, data: bytes) -> bytes:
         if len(data) < len(_MARK) and _MARK.startswith(data):

@@ -112,6 +112,10 @@ def test_groq_s_usage_in_the_last_choice() -> None:
         [piece(None, "a", "f", '{"x"'), piece(None, "a", None, ":1}"), piece(None, "b", "g", "{}")],
         # the id and the name again with every piece
         [piece(0, "a", "f", ""), piece(0, "a", "f", '{"x"'), piece(0, "a", "f", ":1}"), piece(1, "b", "g", "{}")],
+        # one id for two calls, with the id and the name again with every piece
+        [piece(0, "a", "f", '{"x":1}'), piece(1, "a", "g", "{"), piece(1, "a", "g", "}")],
+        # one id for two calls, the second in pieces
+        [piece(None, "a", "f", '{"x":1}'), piece(None, "a", "g", "{"), piece(None, "a", None, "}")],
         # one id for two calls
         [piece(None, "a", "f", '{"x":1}'), piece(None, "a", "g", "{}")],
         # another id with every piece, as some versions of vLLM do
@@ -125,6 +129,11 @@ def test_groq_s_usage_in_the_last_choice() -> None:
 def test_calls_are_told_apart(pieces: list[Any]) -> None:
     """However a vendor marks its calls, two calls are two calls, each with its arguments."""
     assert calls(*pieces) == [("f", '{"x":1}'), ("g", "{}")]
+
+
+def test_half_an_object_is_not_complete() -> None:
+    """A brace at the end of a piece does not end the arguments."""
+    assert calls(piece(0, "a", "f", '{"x":{}'), piece(0, "a", "f", "}")) == [("f", '{"x":{}}')]
 
 
 def test_calls_have_ids_from_their_first_delta() -> None:

@@ -290,6 +290,8 @@ def test_quirks_documents_and_video() -> None:
     far = Document("application/pdf", url="https://x.test/a.pdf", name="a.pdf")
     assert content(far, documents="file_or_url")["file"] == {"file_data": "https://x.test/a.pdf", "filename": "a.pdf"}
     assert content(far, documents="document_url") == {"type": "document_url", "document_url": "https://x.test/a.pdf"}
+    nameless = Document("application/pdf", url="https://x.test/a.pdf")
+    assert content(nameless, documents="file_or_url")["file"] == {"file_data": "https://x.test/a.pdf"}
     near = Document("application/pdf", b"x")
     assert content(near, documents="document_url")["document_url"] == "data:application/pdf;base64,eA=="
     film = content(Video("video/mp4", url="https://x.test/a.mp4"), video=True)

@@ -19,6 +19,7 @@ from ...data import (
     TextDelta,
     Thinking,
     ThinkingDelta,
+    ToolCall,
 )
 from ..http import HttpReply
 from .calls import Calls
@@ -90,9 +91,10 @@ class Answer:
 
     def response(self) -> ModelResponse:
         """The answer, complete."""
-        message = Message("assistant", self._parts(), self._origin())
+        calls = self._calls.parts()
+        message = Message("assistant", self._parts(calls), self._origin())
         usage, cost = usage_of(self._usage), cost_of(self._usage)
-        return ModelResponse(message, usage, self._finish(message), self._model, self._raw_id, cost)
+        return ModelResponse(message, usage, self._finish(calls), self._model, self._raw_id, cost)
 
     def _begin(self, chunk: Chunk) -> None:
         self._raw_id = self._raw_id or string_of(chunk.id) or None
@@ -199,7 +201,7 @@ class Answer:
             else:
                 self._details.append(detail)
 
-    def _parts(self) -> tuple[Part, ...]:
+    def _parts(self, calls: list[ToolCall]) -> tuple[Part, ...]:
         parts: list[Part] = []
         if self._reasoning:
             # Where there are details, these go back, and the words are in them.
@@ -208,10 +210,11 @@ class Answer:
         parts += map(_part_of, self._segments)
         if self._refusal:
             parts.append(Text("".join(self._refusal), Opaque(NAME, {REFUSAL: True})))
-        parts += drawn(self._images)
-        parts += spoken(self._sounds)
-        parts += self._calls.parts()
-        return tuple(parts)
+        if self._images:
+            parts += drawn(self._images)
+        if self._sounds:
+            parts += spoken(self._sounds)
+        return (*parts, *calls)
 
     def _origin(self) -> Opaque | None:
         data: JsonObject = {}
@@ -221,12 +224,12 @@ class Answer:
             data["extra_content"] = self._extra_content
         return Opaque(NAME, data) if data else None
 
-    def _finish(self, message: Message) -> Finish | None:
+    def _finish(self, calls: list[ToolCall]) -> Finish | None:
         reason = string_of(self.reason)
         if not reason:
             return None
         finish = FINISHES.get(reason, "other")
-        if finish == "stop" and message.tool_calls:
+        if finish == "stop" and calls:
             return "tool_calls"
         return "content_filter" if finish == "stop" and self._refusal else finish
 

@@ -19,6 +19,7 @@ _read_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 class _Call(msgspec.Struct):
     index: int
+    given_id: str
     id: str
     name: str
     kind: Literal["function", "custom", "function_call"]
@@ -27,6 +28,9 @@ class _Call(msgspec.Struct):
 
     def complete(self) -> bool:
         """Whether the arguments are a JSON object, so that nothing can follow."""
+        # Joining is for what looks like an end: some vendors repeat the name with every piece of long arguments.
+        if not self.pieces or not self.pieces[-1].rstrip().endswith("}"):
+            return False
         try:
             _read_object("".join(self.pieces))
         except UNREADABLE:
@@ -52,7 +56,9 @@ class Calls:
     def __init__(self) -> None:
         self.about = ""
         self._calls: list[_Call] = []
+        self._legacy: _Call | None = None
         self._by_index: dict[int, _Call] = {}
+        self._by_given: dict[str, _Call] = {}
 
     def add(self, wire: WireCall, deltas: list[Delta], *, whole: bool) -> None:
         """Add a call, or more of one."""
@@ -79,11 +85,10 @@ class Calls:
 
     def add_legacy(self, function: WireFunction) -> None:
         """Add the one call of the wire's first form, or more of it; it is shown when it is whole."""
-        call = next((call for call in self._calls if call.kind == "function_call"), None)
-        if call is None:
+        if self._legacy is None:
             name = function.name or ""
-            call = self._begin(legacy_id(name), name, "function_call")
-        call.pieces.append(_words(function))
+            self._legacy = self._begin(legacy_id(name), name, "function_call")
+        self._legacy.pieces.append(_words(function))
 
     def parts(self) -> list[ToolCall]:
         """The calls, in the order in which they began."""
@@ -94,22 +99,23 @@ class Calls:
         if wire.index is not None:
             call = self._by_index.get(wire.index)
         elif wire.id:
-            call = next((call for call in reversed(self._calls) if call.id == wire.id), None)
+            call = self._by_given.get(wire.id)
         else:
             call = None if name or not self._calls else self._calls[-1]
         if call is None or not name:
             return call
         # A name again, with another id, or with arguments where they were complete: the next call begins.
-        another = (wire.id and wire.id != call.id) or (piece and call.complete())
+        another = (wire.id and wire.id != call.given_id) or (piece and call.complete())
         return None if another else call
 
     def _begin(self, given: str, name: str, kind: Literal["function", "custom", "function_call"]) -> _Call:
         index = len(self._calls)
-        if not given or any(call.id == given for call in self._calls):
+        call = _Call(index, given, given, name, kind, [], {})
+        if not given or given in self._by_given:
             # Made of what stands in the answer, so that reading it again gives the same id.
             digest = hashlib.sha256(f"{self.about} {index} {name}".encode("utf-8", "replace")).hexdigest()
-            given = f"call_{digest[:24]}"
-        call = _Call(index, given, name, kind, [], {})
+            call.id = f"call_{digest[:24]}"
+        self._by_given[given] = call
         self._calls.append(call)
         return call
 

@@ -6,6 +6,8 @@ from ...data import JsonObject, Usage, nanodollars
 from .shapes import object_of
 
 _MOST_DOLLARS = 1e9
+# A union in `isinstance` is made anew each time, and this is asked seven times an answer.
+_NUMBERS = (int, float)
 
 
 def usage_of(counts: JsonObject) -> Usage:
@@ -32,8 +34,10 @@ def usage_of(counts: JsonObject) -> Usage:
 def cost_of(counts: JsonObject) -> int | None:
     """What the provider says that it charged, in nano-dollars (OpenRouter's `cost`, Perplexity's `cost.total_cost`)."""
     cost: object = counts.get("cost")
+    if cost is None:
+        return None
     cost = object_of(cost).get("total_cost", cost)
-    if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost <= _MOST_DOLLARS:
+    if isinstance(cost, _NUMBERS) and not isinstance(cost, bool) and 0 <= cost <= _MOST_DOLLARS:
         return nanodollars(cost)
     return None
 
@@ -56,5 +60,7 @@ def usage_json(usage: Usage, cost: int | None) -> JsonObject:
 
 
 def _count(counts: JsonObject, key: str) -> int:
-    value = counts.get(key)
-    return max(int(value), 0) if isinstance(value, int | float) else 0
+    value: object = counts.get(key)
+    if not value or not isinstance(value, _NUMBERS):
+        return 0
+    return max(int(value), 0)
