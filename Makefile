@@ -36,7 +36,7 @@ gates:
 
 unit:
 	rm -f .coverage .coverage.*
-	$(RUN) pytest -n 2 --cov --cov-report=
+	$(RUN) pytest -n 2 --dist loadfile --cov --cov-report=
 	$(RUN) coverage report
 
 bench: sync

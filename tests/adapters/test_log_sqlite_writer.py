@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.adapters import log_sqlite_writer
+from journeyman.adapters import log_sqlite_rows, log_sqlite_writer
 from journeyman.adapters.log_sqlite import SqliteLog
 from journeyman.data import Bug, CallerError, Conflict, JourneymanError, Message, ModelResponse
 from journeyman.journal import ModelResponded, RunQuery, ToolPending, summarize
@@ -43,9 +43,9 @@ async def test_a_row_lags_behind_within_bounds(log: SqliteLog, path: Path):
     facts = some_run(40)
     for fact in facts:
         await log.append("r", fact.seq, [fact])
-        assert fact.seq + 1 - facts_in_row() < log_sqlite_writer.STALE_FACTS
+        assert fact.seq + 1 - facts_in_row() < log_sqlite_rows.STALE_FACTS
     assert facts_in_row() > 1
-    large = ModelResponded(seq=40, at=1, response=ModelResponse(Message.assistant("x" * log_sqlite_writer.STALE_BYTES)))
+    large = ModelResponded(seq=40, at=1, response=ModelResponse(Message.assistant("x" * log_sqlite_rows.STALE_BYTES)))
     await log.append("r", 40, [large])
     assert facts_in_row() == 41
 

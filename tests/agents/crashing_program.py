@@ -15,9 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from journeyman.adapters.log_sqlite import SqliteLog
-
 from journeyman import Agent, RunAgain, RunContext, ScriptedModel, resume, tool
+from journeyman.adapters.log_sqlite import SqliteLog
 from journeyman.data import ModelRequest, Text, ToolCall
 from journeyman.journal import Fact
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -142,7 +143,7 @@ async def test_the_prefix_of_a_conversation_never_changes() -> None:
     for word in "abcde":
         await conversation.ask(word)
     requests: list[ModelRequest] = model.requests
-    for before, after in zip(requests, requests[1:], strict=False):
+    for before, after in itertools.pairwise(requests):
         assert after.messages[: len(before.messages)] == before.messages
         assert after.tools == before.tools
 

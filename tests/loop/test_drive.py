@@ -12,7 +12,7 @@ import pytest
 from journeyman import Agent, CallerError, ScriptedModel, tool
 from journeyman.adapters.log_memory import MemoryLog
 from journeyman.data import ModelRequest, ModelResponse, ToolCall
-from journeyman.journal import Fact, RunQuery, encode_fact
+from journeyman.journal import Fact, RunQuery, ToolStarted, encode_fact
 from journeyman.models import Emit
 from journeyman.providers import Capabilities
 
@@ -96,6 +96,24 @@ async def test_a_journal_that_cannot_be_written_stops_the_run_before_the_effect(
         await Agent(ScriptedModel([fills]), tools=[act], journal=log).run("go")
     assert "(acted)" not in events
     assert "could not be recorded" in caplog.text
+
+
+async def test_a_fact_that_cannot_be_written_fails_the_run_and_the_failure_is_kept() -> None:
+    """The run's end stands right after what could be written, and the run can be resumed."""
+
+    class Picky(MemoryLog):
+        async def append(self, run: str, at: int, facts: Sequence[Fact]) -> None:
+            if any(isinstance(fact, ToolStarted) for fact in facts):
+                raise CallerError("this cannot be written")
+            await super().append(run, at, facts)
+
+    log = Picky()
+    with pytest.raises(CallerError, match="cannot be written"):
+        await Agent(ScriptedModel([ToolCall("1", "act_quietly")]), tools=[act_quietly], journal=log).run("go")
+    (row,) = (await log.runs(RunQuery())).rows
+    facts = [type(fact).__name__ async for fact in log.read(row.run)]
+    assert facts == ["RunStarted", "ModelRequested", "RunFailed"]
+    assert row.status == "errored"
 
 
 async def test_the_same_run_writes_the_same_bytes() -> None:

@@ -60,7 +60,7 @@ class Place(NamedTuple):
 
 
 def connect(place: Place) -> sqlite3.Connection:
-    """A connection to the file, which is made if it is not there; for the thread that calls.
+    """A connection to the file, which is made if it is not there; for one thread at a time, as its owner sees to.
 
     Raises `sqlite3.Error`, and `CallerError` or `CorruptJournal` for a file that is of another kind or newer.
     """
@@ -77,7 +77,7 @@ def connect(place: Place) -> sqlite3.Connection:
 
 
 def _opened(place: Place) -> sqlite3.Connection:
-    db = sqlite3.connect(place.path, timeout=place.busy_timeout, isolation_level=None)
+    db = sqlite3.connect(place.path, timeout=place.busy_timeout, isolation_level=None, check_same_thread=False)
     try:
         _set_up(db, place)
     except BaseException:

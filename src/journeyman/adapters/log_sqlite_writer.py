@@ -1,4 +1,9 @@
-"""The one thread of a `SqliteLog` that writes: appends that wait at the same time become one transaction."""
+"""The writer of a `SqliteLog`: appends that wait at the same time become one transaction.
+
+A thread of its own writes, so that a slow disk never holds an event loop up. Where a commit of late took less than handing
+it over does, the few appends of one turn of a loop are written in place instead: on a good disk that is most of them, and
+half the CPU. Whatever goes wrong there, a lock held by another process above all, is left to the thread.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +11,19 @@ import asyncio
 import contextlib
 import copy
 import enum
+import math
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Sequence
 from typing import TypeAlias
 
-import msgspec
-
 from ..data import Bug, JourneymanError
-from ..journal import ENDED, Fact, RunSummary, summarize
+from ..journal import ENDED, Fact, summarize
 from .log_rules import Followers, closed, taken, unknown
 from .log_sqlite_file import LAST, SHIFT, Place, code_of, connect, data_version, explained, stored_summary
+from .log_sqlite_rows import Tail, insert_lines, store_row
 
 MOST = 512
 """How many appends share a transaction at most."""
@@ -25,16 +31,11 @@ MOST = 512
 KEPT = 4096
 """Of how many runs at work the end is remembered; of any other it is read again."""
 
-STALE_FACTS = 32
-STALE_BYTES = 64 * 1024
-"""How far a run's stored row may lag behind its facts, where its status has not changed. Writing it each time costs a
-second page per append; reading it means to read the facts since. A page of 50 runs never reads more than 3 MB of them.
-"""
+QUICK = 0.001
+"""Seconds: a loop writes in place while commits take less on average; twice a thread's hand-over, a tenth of a stall."""
 
-_CHUNKS = (64, 16, 4, 2, 1)
-_INSERTS = {size: f"INSERT INTO lines VALUES {','.join(['(?,?)'] * size)}" for size in _CHUNKS}  # noqa: S608  (numbers)
-
-_encode_summary = msgspec.json.Encoder().encode
+FEW = 8
+"""How many appends of one turn of a loop are written in place at most; for more, the hand-over is shared."""
 
 
 class Append:
@@ -81,22 +82,6 @@ _Asked: TypeAlias = Append | Delete
 _Outcome: TypeAlias = tuple[asyncio.Future[None], asyncio.AbstractEventLoop, JourneymanError | None]
 
 
-class _Tail:
-    """Where a run ends, and what its row says or will say; `bytes` counts the lines that the row lags behind."""
-
-    __slots__ = ("bytes", "number", "stored", "summary")
-
-    def __init__(self, number: int, stored: RunSummary | None, summary: RunSummary | None) -> None:
-        self.number = number
-        self.stored = stored
-        self.summary = summary
-        self.bytes = 0
-
-    @property
-    def end(self) -> int:
-        return 0 if self.summary is None else self.summary.facts
-
-
 class Writer:
     """Writes what is put to it, in order.
 
@@ -110,9 +95,14 @@ class Writer:
         self._lock = threading.Lock()
         self._stopped = False
         self._inbox: queue.SimpleQueue[_Asked | _Sign] = queue.SimpleQueue()
+        # Whoever holds it uses the connection and what is known of the file: the thread, or an event loop in place.
+        self._turn = threading.Lock()
+        self._pace = math.inf
+        self._gathered: dict[asyncio.AbstractEventLoop, list[Append]] = {}
         self._db: sqlite3.Connection | None = None
+        self._waits = True
         self._version = 0
-        self._tails: dict[str, _Tail] = {}
+        self._tails: dict[str, Tail] = {}
         self._numbered = 0
         # A daemon, so that a program that forgot to close its log still ends; whatever was acknowledged is on the disk.
         self._thread = threading.Thread(target=self._work, name="journeyman sqlite log", daemon=True)
@@ -120,13 +110,56 @@ class Writer:
 
     async def carry_out(self, asked: _Asked) -> None:
         """Wait until it is durable; raises what became of it."""
-        self._put(asked)
+        if isinstance(asked, Append) and self._pace < QUICK:
+            self._gather(asked)
+        else:
+            self._put(asked)
         await asked.done
 
     def stop(self) -> None:
         """Finish what was put, close the file and end the thread; blocks until then."""
         self._put(_Sign.STOP)
         self._thread.join()
+
+    def _gather(self, append: Append) -> None:
+        gathered = self._gathered.get(append.loop)
+        if gathered is None:
+            self._gathered[append.loop] = [append]
+            append.loop.call_soon(self._write_gathered, append.loop)
+        else:
+            gathered.append(append)
+
+    def _write_gathered(self, loop: asyncio.AbstractEventLoop) -> None:
+        appends = self._gathered.pop(loop)
+        if not self._written_in_place(appends):
+            for item in appends:
+                try:
+                    self._put(item)
+                except JourneymanError as error:
+                    item.done.set_exception(error)
+
+    def _written_in_place(self, appends: Sequence[Append]) -> bool:
+        if len(appends) > FEW or not self._inbox.empty() or not self._turn.acquire(blocking=False):
+            return False
+        try:
+            if self._db is None or self._stopped:
+                return False
+            self._wait_for_others(self._db, wait=False)
+            outcomes = self._transaction(appends)
+        except Exception:  # noqa: BLE001  (the thread meets it again, and knows what to do about it)
+            self._forget()
+            return False
+        finally:
+            self._turn.release()
+        _settle(outcomes)
+        self._tell_followers(appends)
+        return True
+
+    def _wait_for_others(self, db: sqlite3.Connection, *, wait: bool) -> None:
+        # An event loop cannot wait for another process's lock; the thread can.
+        if wait is not self._waits:
+            db.execute(f"PRAGMA busy_timeout = {int(self._place.busy_timeout * 1000) if wait else 0}")
+            self._waits = wait
 
     def _nudge(self) -> None:
         # Somebody began to follow a run: the thread may be asleep for longer than until the next look.
@@ -145,7 +178,8 @@ class Writer:
         while going:
             asked, going = self._next()
             try:
-                self._handle(asked)
+                with self._turn:
+                    self._handle(asked)
             except Exception as error:  # noqa: BLE001  (whatever it is, nobody may wait for ever for its outcome)
                 self._forget()
                 _answer([(item.done, item.loop, Bug(f"the journal's writer failed: {error!r}")) for item in asked])
@@ -171,9 +205,9 @@ class Writer:
 
     def _look(self) -> None:
         try:
-            if self._db is None:
-                self._db = connect(self._place)
-            self._notice(self._db)
+            with self._turn:
+                self._db = self._db or self._connected()
+                self._notice(self._db)
         except (sqlite3.Error, JourneymanError):
             # Nobody waits for a look; the followers meet the trouble themselves when they read.
             self._forget()
@@ -188,6 +222,8 @@ class Writer:
             self.followers.wake_all()
 
     def _handle(self, asked: Sequence[_Asked]) -> None:
+        if self._db is not None:
+            self._wait_for_others(self._db, wait=True)
         appends: list[Append] = []
         for item in asked:
             if isinstance(item, Append):
@@ -212,19 +248,25 @@ class Writer:
                 return
             outcomes = [(item.done, item.loop, self._explained(error)) for item in appends]
         _answer(outcomes)
+        self._tell_followers(appends)
+
+    def _tell_followers(self, appends: Sequence[Append]) -> None:
         if self.followers.waiting:
             for run in {item.run for item in appends}:
                 self.followers.wake(run)
 
     def _transaction(self, appends: Sequence[Append]) -> list[_Outcome]:
+        begun = time.perf_counter()
         db = self._begin()
         rows: list[int | str] = []
-        touched: dict[str, _Tail] = {}
+        touched: dict[str, Tail] = {}
         outcomes = [(item.done, item.loop, self._take(db, item, rows, touched)) for item in appends]
-        _insert(db, rows)
+        insert_lines(db, rows)
         for tail in touched.values():
-            _store_row(db, tail)
+            store_row(db, tail)
         db.execute("COMMIT")
+        took = time.perf_counter() - begun
+        self._pace = took if self._pace == math.inf else self._pace + (took - self._pace) / 16
         for run, tail in touched.items():
             if tail.summary is not None and tail.summary.status in ENDED:
                 del self._tails[run]
@@ -233,13 +275,17 @@ class Writer:
         return outcomes
 
     def _begin(self) -> sqlite3.Connection:
-        db = self._db = self._db or connect(self._place)
+        db = self._db = self._db or self._connected()
         db.execute("BEGIN IMMEDIATE")
         self._notice(db)
         return db
 
+    def _connected(self) -> sqlite3.Connection:
+        self._waits = True
+        return connect(self._place)
+
     def _take(
-        self, db: sqlite3.Connection, item: Append, rows: list[int | str], touched: dict[str, _Tail]
+        self, db: sqlite3.Connection, item: Append, rows: list[int | str], touched: dict[str, Tail]
     ) -> JourneymanError | None:
         """Add an append to the transaction, or say why it cannot be."""
         run = item.run
@@ -259,14 +305,14 @@ class Writer:
             touched[run] = tail
         return None
 
-    def _found(self, db: sqlite3.Connection, run: str) -> _Tail:
+    def _found(self, db: sqlite3.Connection, run: str) -> Tail:
         row = db.execute("SELECT number, summary FROM runs WHERE run = ?", (run,)).fetchone()
         if row is None:
             last: int = self._numbered or db.execute("SELECT coalesce(max(number), 0) FROM runs").fetchone()[0]
             self._numbered = last + 1
-            tail = _Tail(self._numbered, None, None)
+            tail = Tail(self._numbered, None, None)
         else:
-            tail = _Tail(row[0], *stored_summary(db, row[0], row[1]))
+            tail = Tail(row[0], *stored_summary(db, row[0], row[1]))
         self._tails[run] = tail
         return tail
 
@@ -304,38 +350,6 @@ class Writer:
         told = copy.copy(error) if isinstance(error, JourneymanError) else explained(error, self._place.path)
         told.__cause__ = error
         return told
-
-
-def _insert(db: sqlite3.Connection, rows: list[int | str]) -> None:
-    # Many rows in a statement: SQLite's module gives the interpreter lock away at each, and a busy loop keeps it a while.
-    start = 0
-    for size in _CHUNKS:
-        while len(rows) - start >= 2 * size:
-            db.execute(_INSERTS[size], rows[start : start + 2 * size])
-            start += 2 * size
-
-
-def _store_row(db: sqlite3.Connection, tail: _Tail) -> None:
-    summary, stored = tail.summary, tail.stored
-    assert summary is not None  # noqa: S101  (a touched run has facts; this tells the type checkers)
-    if stored is None:
-        text = _encode_summary(summary).decode()
-        db.execute(
-            "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (tail.number, summary.run, summary.agent, summary.status, summary.conversation, summary.started_at, text),
-        )
-        tags = [(tag, summary.started_at, summary.run) for tag in set(summary.tags)]
-        db.executemany("INSERT INTO tags VALUES (?, ?, ?)", tags)
-    elif stored.status != summary.status:
-        text = _encode_summary(summary).decode()
-        db.execute("UPDATE runs SET status = ?, summary = ? WHERE number = ?", (summary.status, text, tail.number))
-    elif summary.facts - stored.facts >= STALE_FACTS or tail.bytes >= STALE_BYTES:
-        text = _encode_summary(summary).decode()
-        db.execute("UPDATE runs SET summary = ? WHERE number = ?", (text, tail.number))
-    else:
-        return
-    tail.stored = summary
-    tail.bytes = 0
 
 
 def _answer(outcomes: Sequence[_Outcome]) -> None:

@@ -102,6 +102,7 @@ class Drive:
         self.value: Any = None
         self._new: list[Fact] = [] if new is None else [new]
         self._unpublished: list[Fact] = []
+        self._durable = state
         self._append = asyncio.Lock()
         self._system = tuple(Message.system(item.text) for item in state.instructions)
         self._blocking: dict[str, str] = {}
@@ -146,9 +147,16 @@ class Drive:
             if not self._new:
                 return
             facts, self._new = self._new, []
+            state = self.state
             # A cancelled append may have been written or not. If a later one succeeds, it was: a log has no gaps.
             self._unpublished.extend(facts)
-            await self.world.log.append(self.state.run, facts[0].seq, facts)
+            try:
+                await self.world.log.append(state.run, facts[0].seq, facts)
+            except Exception:
+                # None of it happened, so that the end, if that can be written, comes after what did.
+                self.state, self._new, self._unpublished = self._durable, [], []
+                raise
+            self._durable = state
             durable, self._unpublished = self._unpublished, []
             self.facts.extend(durable)
             self.world.feed.publish(durable)
