@@ -207,6 +207,14 @@ async def test_a_file_is_a_journal(tmp_path, monkeypatch, relative):
     assert (tmp_path / "runs.db").exists()
 
 
+async def test_a_journal_need_not_wait_for_the_disk(tmp_path):
+    """`?synchronous=normal` in the address is SQLite's; a word that SQLite does not know is refused."""
+    async with open_journal(f"sqlite:///{tmp_path}/runs.db?synchronous=normal") as log:
+        await write_and_read(log)
+    with pytest.raises(CallerError, match="NEVER"):
+        await open_journal("sqlite:///x.db?synchronous=never").__aenter__()
+
+
 async def test_a_journal_that_is_passed_in_is_left_open():
     """It is its caller's to close."""
     log = MemoryLog()

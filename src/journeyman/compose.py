@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 from .data import CallerError, ModelUsage
 from .journal import Log
@@ -88,6 +89,9 @@ async def _until_loop_ends(loop: asyncio.AbstractEventLoop, transport: Transport
 async def open_journal(journal: str | Log) -> AsyncGenerator[Log, None]:
     """A log by its URL: `memory:` or `sqlite:///path.db`; closed at the end. A log itself is passed through, left open.
 
+    `sqlite:///path.db?synchronous=normal` does not wait for the disk: it is quicker, and what was written last may be lost
+    with the machine's power (not with the process).
+
     Raises `CallerError` for an address that is neither.
     """
     if not isinstance(journal, str):
@@ -106,10 +110,11 @@ def _log(url: str) -> Log:
     if url == "memory:":
         return MemoryLog()
     scheme, found, path = url.partition(":///")
+    path, _, choice = path.partition("?synchronous=")
     if scheme == "sqlite" and found and path:
         from .adapters.log_sqlite import SqliteLog  # noqa: PLC0415  (likewise)
 
-        return SqliteLog(path)
+        return SqliteLog(path, synchronous=cast("Any", choice.upper() or "FULL"))
     raise CallerError(
         f'{url!r} is no address of a journal; use "memory:", "sqlite:///runs.db" or "sqlite:////abs/path.db"'
     )

@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 from ..data import CallerError, TextDelta
 from ..journal import Fact, ModelRequested, ModelResponded, RunState, Stamped
 from ..loop import blocking, blocking_iterator
-from ..observe import AgentStep, Batch, Event, EventView, Feed, Reader, StepView
+from ..observe import AgentStep, Event, EventView, Reader, StepView
 from .result import RunResult
 from .stretch import Stretch
 
@@ -100,19 +100,16 @@ class Run(Generic[T]):
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    def batches(self, after: int = -1) -> AsyncIterator[Batch]:
-        """The facts after a number and the glimpses from now on, as they were published."""
-        drive = self._stretch.drive
-        # Both at once, before anything else can happen: no fact is missed and none comes twice.
-        past, reader = tuple(drive.facts[after + 1 :]), self._stretch.feed.reader()
-        return _joined(past, reader, self._stretch.feed)
-
     async def facts(self, after: int = -1) -> AsyncIterator[Fact]:
         """The facts after a number: those of the past, then each as it becomes durable."""
-        async for batch in self.batches(after):
-            for item in batch:
-                if isinstance(item, Stamped):
-                    yield item
+        reader = self._reader(after)
+        try:
+            async for batch in reader:
+                for item in batch:
+                    if isinstance(item, Stamped):
+                        yield item
+        finally:
+            reader.leave()
 
     async def events(self, after: int = -1) -> AsyncIterator[Event]:
         """The run as events, for an interface; `after` is the number of a fact."""
@@ -121,25 +118,33 @@ class Run(Generic[T]):
         view = EventView(self._stretch.output_of, partial=partial, output_tool=plan.output_tool)
         # What came before the cursor is not told again, but later events speak of it.
         view.catch_up(self._stretch.drive.facts[: after + 1])
-        async for batch in self.batches(after):
-            for event in view.of(batch):
-                yield event
+        reader = self._reader(after)
+        try:
+            async for batch in reader:
+                for event in view.of(batch):
+                    yield event
+        finally:
+            reader.leave()
 
     async def text(self) -> AsyncIterator[str]:
         """The words of the answers as they come; a reader who comes late gets what was said before, too."""
         said = 0
-        async for batch in self.batches():
-            for item in batch:
-                # The order of the tests is that of their frequency: this runs once for each token.
-                if type(item) is TextDelta:
-                    said += len(item.text)
-                    yield item.text
-                elif isinstance(item, ModelResponded):
-                    rest, said = item.response.message.text[said:], 0
-                    if rest:
-                        yield rest
-                elif isinstance(item, ModelRequested):
-                    said = 0
+        # One generator and no view: this runs once for each token of each stream.
+        reader = self._reader()
+        try:
+            async for batch in reader:
+                for item in batch:
+                    if type(item) is TextDelta:
+                        said += len(item.text)
+                        yield item.text
+                    elif isinstance(item, ModelResponded):
+                        rest, said = item.response.message.text[said:], 0
+                        if rest:
+                            yield rest
+                    elif isinstance(item, ModelRequested):
+                        said = 0
+        finally:
+            reader.leave()
 
     async def steps(self) -> AsyncIterator[AgentStep]:
         """The run as steps."""
@@ -147,6 +152,10 @@ class Run(Generic[T]):
         async for fact in self.facts():
             for step in view.of(fact):
                 yield step
+
+    def _reader(self, after: int = -1) -> Reader:
+        # Both at once, before anything else can happen: no fact is missed and none comes twice.
+        return self._stretch.feed.reader(tuple(self._stretch.drive.facts[after + 1 :]))
 
     result_sync = blocking(result)
     resume_sync = blocking(resume)
@@ -156,14 +165,3 @@ class Run(Generic[T]):
     events_sync = blocking_iterator(events)
     text_sync = blocking_iterator(text)
     steps_sync = blocking_iterator(steps)
-
-
-async def _joined(past: Batch, reader: Reader, feed: Feed) -> AsyncIterator[Batch]:
-    try:
-        if past:
-            yield past
-        async for batch in reader:
-            yield batch
-    finally:
-        # Whoever leaves early has batches put before an empty chair no longer.
-        feed.leave(reader)

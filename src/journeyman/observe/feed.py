@@ -49,9 +49,11 @@ class Feed:
         for reader in self._readers:
             reader.wake()
 
-    def reader(self) -> Reader:
-        """A new reader, from this moment on and with what there is of an unfinished answer."""
+    def reader(self, past: Batch = ()) -> Reader:
+        """A new reader: of the past that it is given, of what there is of an unfinished answer, and from then on of all."""
         reader = Reader(self)
+        if past:
+            reader.put(past)
         if self._unfinished:
             reader.put(tuple(self._unfinished))
         self._readers.append(reader)
@@ -88,6 +90,10 @@ class Reader:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
+    def leave(self) -> None:
+        """Hear no more; called by whoever stops reading early."""
+        self._feed.leave(self)
+
     def __aiter__(self) -> Reader:
         return self
 
@@ -96,16 +102,16 @@ class Reader:
             if self._feed.closed:
                 self._feed.leave(self)
                 raise StopAsyncIteration
-            await self._wait()
+            self._check_alone()
+            self._waiting = self._loop.create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
         return self._batches.popleft()
 
-    async def _wait(self) -> None:
+    def _check_alone(self) -> None:
         if asyncio.get_running_loop() is not self._loop:
             raise CallerError("a run is read in the event loop in which it runs; use the blocking twins elsewhere")
         if self._waiting is not None:
             raise CallerError("two tasks read from the same iterator; ask the run for one iterator each")
-        self._waiting = self._loop.create_future()
-        try:
-            await self._waiting
-        finally:
-            self._waiting = None
