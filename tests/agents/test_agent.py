@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
-from journeyman.adapters.log_memory import MemoryLog
 
 from journeyman import (
     Agent,
@@ -27,6 +26,7 @@ from journeyman import (
     set_model_rates,
     tool,
 )
+from journeyman.adapters.log_memory import MemoryLog
 from journeyman.data import ModelRequest, ModelResponse, Text, ToolCall, Usage
 from journeyman.journal import ChildFinished, ChildStarted, RunFailed, RunStarted, ToolFinished, load
 
