@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 from sybil.parsers.rest import DocTestParser
@@ -32,5 +33,17 @@ _pages = Sybil(
     teardown=_leave_scratch,
 )
 _docstrings = Sybil(parsers=[DocTestParser()], patterns=["*.py"], path=str(Path(__file__).parent / "src"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI nothing may be skipped: whatever a test needs is there, or `.ci/run` has to install it."""
+    reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") != "true" or reporter is None or hasattr(session.config, "workerinput"):
+        return
+    skipped = reporter.stats.get("skipped", [])
+    if skipped and session.exitstatus == pytest.ExitCode.OK:
+        reporter.write_line(f"{len(skipped)} tests were skipped, which is a failure in CI; the reasons are below")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
 
 pytest_collect_file = (_pages + _docstrings).pytest()

@@ -21,7 +21,7 @@ from ..data import (
     Secret,
 )
 from ..models import Emit, Model
-from ..wire import HttpReply
+from ..wire import HttpReply, StreamRenderer
 from .access import is_local, shows_token
 from .asgi import (
     HungUpError,
@@ -39,7 +39,7 @@ from .asgi import (
     send_reply,
     while_connected,
 )
-from .wires import Stamp, Streaming, Wire, anthropic_wire, new_stamp, openai_wire
+from .wires import Stamp, Wire, anthropic_wire, new_stamp, openai_wire
 
 log = logging.getLogger(__name__)
 
@@ -232,7 +232,7 @@ class _Outlet:
         return data
 
 
-async def _fill(outlet: _Outlet, question: _Question, renderer: Streaming) -> None:
+async def _fill(outlet: _Outlet, question: _Question, renderer: StreamRenderer) -> None:
     def emit(deltas: Sequence[Delta]) -> None:
         outlet.put(b"".join(map(renderer.feed, deltas)))
 

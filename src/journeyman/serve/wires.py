@@ -1,4 +1,4 @@
-"""How we answer on each wire: what a dialect leaves to its server, and errors within streams."""
+"""How we answer on each wire: what a dialect leaves to its server."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import functools
 import secrets
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
-from ..data import Delta, ModelRequest, ModelResponse
+from ..data import ModelRequest, ModelResponse
 from ..wire import Dialect, HttpReply, StreamRenderer
 
 
@@ -27,19 +27,13 @@ def new_stamp() -> Stamp:
     return Stamp(secrets.token_hex(12), int(time.time()))
 
 
-class Streaming(StreamRenderer, Protocol):
-    """A renderer that can also tell of an error after its answer has begun."""
-
-    def fail(self, status: int, message: str) -> bytes: ...
-
-
 class Wire(msgspec.Struct, frozen=True):
     """A dialect as we serve it; both functions take the request as its client sent it."""
 
     dialect: Dialect
     id_prefix: str
     whole: Callable[[ModelResponse, Stamp], HttpReply]
-    stream: Callable[[ModelRequest, Stamp], Streaming]
+    stream: Callable[[ModelRequest, Stamp], StreamRenderer]
 
     def answer(self, response: ModelResponse, request: ModelRequest, stamp: Stamp) -> HttpReply:
         """The whole answer, with an id and a name where the model gave none."""
@@ -63,7 +57,7 @@ def openai_wire() -> Wire:
     def whole(response: ModelResponse, stamp: Stamp) -> HttpReply:
         return chat.render(response, created=stamp.created)
 
-    def stream(request: ModelRequest, stamp: Stamp) -> Streaming:
+    def stream(request: ModelRequest, stamp: Stamp) -> StreamRenderer:
         raw_id, usage = f"chatcmpl-{stamp.id}", wants_usage(request)
         return chat.renderer(model=request.model, raw_id=raw_id, created=stamp.created, usage=usage)
 
@@ -80,24 +74,7 @@ def anthropic_wire() -> Wire:
     def whole(response: ModelResponse, stamp: Stamp) -> HttpReply:  # noqa: ARG001  (the wire tells no time)
         return messages.render(response)
 
-    def stream(request: ModelRequest, stamp: Stamp) -> Streaming:
-        return _Events(messages, messages.renderer(model=request.model, raw_id=f"msg_{stamp.id}"))
+    def stream(request: ModelRequest, stamp: Stamp) -> StreamRenderer:
+        return messages.renderer(model=request.model, raw_id=f"msg_{stamp.id}")
 
     return Wire(messages, "msg_", whole, stream)
-
-
-class _Events:
-    """Anthropic's stream, in which an error is an event of its own (its page "Streaming", "Error events")."""
-
-    def __init__(self, dialect: Dialect, renderer: StreamRenderer) -> None:
-        self._dialect = dialect
-        self._renderer = renderer
-
-    def feed(self, delta: Delta) -> bytes:
-        return self._renderer.feed(delta)
-
-    def finish(self, response: ModelResponse) -> bytes:
-        return self._renderer.finish(response)
-
-    def fail(self, status: int, message: str) -> bytes:
-        return b"event: error\ndata: " + self._dialect.render_error(status, message).body + b"\n\n"

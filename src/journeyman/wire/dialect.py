@@ -16,10 +16,11 @@ class StreamDecoder(Protocol):
 
 
 class StreamRenderer(Protocol):
-    """Writes an answer as a provider streams it; one per answer."""
+    """Writes an answer as a provider streams it; one per answer. `fail` ends one that has begun with an error."""
 
     def feed(self, delta: Delta) -> bytes: ...
     def finish(self, response: ModelResponse) -> bytes: ...
+    def fail(self, status: int, message: str) -> bytes: ...
 
 
 class Dialect(Protocol):

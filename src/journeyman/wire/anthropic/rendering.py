@@ -159,6 +159,10 @@ class AnthropicRenderer:
         out.append(_event("message_stop"))
         return b"".join(out)
 
+    def fail(self, status: int, message: str) -> bytes:
+        """The event that tells of an error after the answer has begun (the API's page "Streaming", "Error events")."""
+        return b"event: error\ndata: " + render_failure(status, message).body + b"\n\n"
+
     def _head(self, usage: Usage) -> bytes:
         if self._begun:
             return b""
