@@ -15,8 +15,7 @@ from msgspec.structs import replace
 
 from ..compose import model_of, open_journal
 from ..data import CallerError, Limits, Settings
-from ..guard import Ledger
-from ..journal import Log, Parent
+from ..journal import Log
 from ..loop import Plan, blocking, blocking_iterator, run_blocking
 from ..models import Model
 from ..observe import AgentStep, Callbacks
@@ -116,7 +115,7 @@ class Agent(Generic[T]):
         stretch = self._stretch(options, streams=True)
         await stretch.start(prompt)
         await stretch.drive.commit()
-        run = self.handle(stretch, options)
+        run = Run(self, stretch, options)
         run.begin()
         return run
 
@@ -211,7 +210,7 @@ class Agent(Generic[T]):
     def __repr__(self) -> str:
         return f"Agent({self.model.name!r}, name={self.name!r}, tools={list(self.tools)})"
 
-    # --- how the other files of this room begin its runs --------------------------------------------------------------------
+    # --- how runs of it begin ---------------------------------------------------------------------------------------------
 
     @functools.cached_property
     def definition(self) -> Definition:
@@ -225,16 +224,6 @@ class Agent(Generic[T]):
             mode=self._options.get("mode", "autonomous"),
         )
 
-    async def taken_up(self, run: str, answers: Mapping[str, Any], options: RunOptions) -> Stretch[T]:
-        """The next stretch of a run that rests."""
-        stretch = self._stretch(options, streams=True)
-        await stretch.reopen(run, answers)
-        return stretch
-
-    def delegated(self, options: RunOptions, parent: Parent, ledger: Ledger) -> Stretch[T]:
-        """A stretch for a run below another one."""
-        return Stretch(self.definition, options, parent=parent, ledger=ledger)
-
     def _stretch(self, options: RunOptions, *, streams: bool = False) -> Stretch[T]:
         if self._goes_on and self._last is not None and "history" not in options:
             options = {**options, "history": self._last}
@@ -243,13 +232,7 @@ class Agent(Generic[T]):
     async def _begun(self, prompt: Prompt, options: RunOptions) -> Run[T]:
         stretch = self._stretch(options, streams=True)
         await stretch.start(prompt)
-        return self.handle(stretch, options)
-
-    def handle(self, stretch: Stretch[T], options: RunOptions) -> Run[T]:
-        """A handle on a run of this agent."""
-        # The journal of the first stretch is that of all: without this, a run in memory could not be found again.
-        again: RunOptions = {**options, "journal": stretch.journal}
-        return Run(stretch, lambda run, answers: self.taken_up(run, answers, again))
+        return Run(self, stretch, options)
 
     async def _outcome(self, prompt: Prompt, options: RunOptions) -> RunResult[T]:
         stretch = self._stretch(options)

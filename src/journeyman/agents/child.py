@@ -9,6 +9,7 @@ from ..journal import ChildFinished, ChildStarted, Parent, RunState
 from ..loop import Drive
 from ..schema import result_text
 from ..tools import Pending, RunContext, Tool
+from .stretch import Stretch
 
 if TYPE_CHECKING:
     from .agent import Agent
@@ -30,10 +31,11 @@ def agent_tool(agent: Agent[Any], name: str, description: str | None) -> Tool[..
 
 
 async def _delegated(agent: Agent[Any], parent: Drive, context: RunContext[Any], task: str) -> str:
-    stretch = agent.delegated(
+    stretch: Stretch[Any] = Stretch(
+        agent.definition,
         {"deps": context.deps, "journal": parent.world.log},
-        Parent(context.run_id, context.call_id),
-        parent.world.ledger,
+        parent=Parent(context.run_id, context.call_id),
+        ledger=parent.world.ledger,
     )
     call = parent.state.call(context.call_id)
     counted = () if call is None else call.counted

@@ -14,7 +14,7 @@ from .known import agent_of
 from .options import RunOptions
 from .result import RunResult
 from .run import Run
-from .stretch import Prompt, Stretch
+from .stretch import Prompt, Stretch, taken_up
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ async def resume(
     the run.
     """
     agent = agent or agent_of(await _state(run_id, options))
-    stretch = await agent.taken_up(run_id, answers or {}, options)
+    stretch = await taken_up(agent, run_id, answers or {}, options)
     return await stretch.work()
 
 
@@ -55,7 +55,7 @@ async def fork(
     agent = agent or agent_of(await _state(run_id, options))
     stretch: Stretch[T] = Stretch(agent.definition, options, streams=True)
     await stretch.branch(run_id, at, prompt)
-    return agent.handle(stretch, options)
+    return Run(agent, stretch, options)
 
 
 async def _state(run_id: str, options: RunOptions) -> RunState:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 from ..data import CallerError, TextDelta
 from ..journal import Fact, ModelRequested, ModelResponded, RunState, Stamped
 from ..loop import blocking, blocking_iterator
 from ..observe import AgentStep, Event, EventView, Reader, StepView
+from .options import RunOptions
 from .result import RunResult
-from .stretch import Stretch
+from .stretch import Defined, Stretch, taken_up
 
 T = TypeVar("T")
 
@@ -25,9 +26,11 @@ class Run(Generic[T]):
     after `resume` it can be read again, from any cursor.
     """
 
-    def __init__(self, stretch: Stretch[T], again: Callable[[str, Mapping[str, Any]], Awaitable[Stretch[T]]]) -> None:
+    def __init__(self, agent: Defined, stretch: Stretch[T], options: RunOptions) -> None:
+        self._agent = agent
         self._stretch = stretch
-        self._again = again
+        # The journal of the first stretch is that of all: without this, a run in memory could not be found again.
+        self._options: RunOptions = {**options, "journal": stretch.journal}
         self._task: asyncio.Task[RunResult[T]] | None = None
 
     @property
@@ -84,7 +87,7 @@ class Run(Generic[T]):
         await asyncio.wait([self._task])
         if self.state not in ("paused", "waiting"):
             raise CallerError(f"run {self.id} is {self.state}; only a run that is paused or waiting can be resumed")
-        self._stretch = await self._again(self.id, answers or {})
+        self._stretch = await taken_up(self._agent, self.id, answers or {}, self._options)
         self._task = None
         self.begin()
 

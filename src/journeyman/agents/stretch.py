@@ -7,7 +7,7 @@ import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -47,6 +47,13 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     opened: Log | None
     callbacks: Callbacks | None
     mode: Mode
+
+
+class Defined(Protocol):
+    """Whatever has a definition; it changes when the agent is opened or closed, so that it is asked for each time."""
+
+    @property
+    def definition(self) -> Definition: ...
 
 
 class Stretch(Generic[T]):
@@ -241,6 +248,13 @@ class Stretch(Generic[T]):
         else:
             self._log = self.journal
         return self._log
+
+
+async def taken_up(agent: Defined, run: str, answers: Mapping[str, Any], options: RunOptions) -> Stretch[Any]:
+    """The next stretch of a run that rests."""
+    stretch: Stretch[Any] = Stretch(agent.definition, options, streams=True)
+    await stretch.reopen(run, answers)
+    return stretch
 
 
 async def _check_price(model: Model) -> None:
