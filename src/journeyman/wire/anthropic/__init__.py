@@ -9,12 +9,13 @@ from __future__ import annotations
 from ...data import ModelRequest, ModelResponse
 from ..dialect import StreamDecoder
 from ..http import HttpReply, HttpRequest
+from ..whole import WholeReplyDecoder, is_whole
 from .answering import decode_reply
 from .asking import MAX_TOKENS, encode_request
 from .names import NAME
 from .parsing import parse_request
 from .rendering import AnthropicRenderer, render_failure, render_reply
-from .streaming import AnthropicDecoder, WholeReplyDecoder
+from .streaming import AnthropicDecoder
 
 __all__ = ["MAX_TOKENS", "Anthropic", "AnthropicDecoder", "AnthropicRenderer"]
 
@@ -41,10 +42,8 @@ class Anthropic:
 
     def decoder(self, reply_head: HttpReply | None = None) -> StreamDecoder:
         """A reader of one streamed answer, or of the plain one that the head announces instead."""
-        if reply_head is not None and "application/json" in reply_head.headers.get("content-type", ""):
-            return WholeReplyDecoder(reply_head)
-        if reply_head is not None and reply_head.status >= 400:  # noqa: PLR2004  (HTTP's own line)
-            return WholeReplyDecoder(reply_head)
+        if reply_head is not None and is_whole(reply_head):
+            return WholeReplyDecoder(decode_reply, reply_head)
         return AnthropicDecoder()
 
     def parse(self, request: HttpRequest) -> ModelRequest:

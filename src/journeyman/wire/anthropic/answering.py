@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from ...data import Finish, JsonObject, Message, ModelResponse, Opaque, Part, ProviderError, ToolCall, Usage
 from ..http import HttpReply
+from ..whole import ERROR_STATUS, retry_after, unreadable
 from .names import ERROR_KINDS, FINISHES, NAME
 from .reading import UNREADABLE, Block, answer_part
 
@@ -58,12 +57,10 @@ class _Answer(Ending):
 _answer = msgspec.json.Decoder(_Answer).decode
 _failure = msgspec.json.Decoder(_Failure).decode
 
-_ERROR_STATUS = 400
-
 
 def decode_reply(reply: HttpReply) -> ModelResponse:
     """The answer in a reply; raises `ProviderError` for an error and for what cannot be read."""
-    if reply.status >= _ERROR_STATUS:
+    if reply.status >= ERROR_STATUS:
         raise error_of(reply)
     try:
         answer = _answer(reply.body)
@@ -71,10 +68,10 @@ def decode_reply(reply: HttpReply) -> ModelResponse:
             parts = tuple(map(answer_part, answer.content))
             return response_of(parts, answer, usage_of(answer.usage), answer.model, answer.id)
     except UNREADABLE as error:
-        raise _unreadable(reply, str(error)) from error
+        raise unreadable(reply, str(error)) from error
     if answer.error is not None:
         raise stream_error(answer.error, reply.body)
-    raise _unreadable(reply, "it has no `content`")
+    raise unreadable(reply, "it has no `content`")
 
 
 def response_of(
@@ -139,7 +136,7 @@ def error_of(reply: HttpReply) -> ProviderError:
         pass
     if not message:
         message = f"the provider answered with status {reply.status}: {body[:300] or 'nothing'}"
-    after = _retry_after(reply.headers)
+    after = retry_after(reply.headers)
     return ProviderError(message, status=reply.status, kind=kind, retry_after=after, body=body)
 
 
@@ -148,21 +145,3 @@ def stream_error(error: WireError, body: bytes) -> ProviderError:
     message = error.message or f"the provider broke off with {error.type or 'an error without a name'}"
     kind = ERROR_KINDS.get(error.type, "server")
     return ProviderError(message, kind=kind, body=body.decode("utf-8", "replace"))
-
-
-def _unreadable(reply: HttpReply, why: str) -> ProviderError:
-    body = reply.body.decode("utf-8", "replace")
-    message = f"the provider's answer (status {reply.status}) cannot be read: {why}"
-    return ProviderError(message, status=reply.status, kind="server", body=body)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    for name, scale in (("retry-after-ms", 1000), ("retry-after", 1)):
-        try:
-            seconds = float(headers.get(name, "")) / scale
-        except ValueError:
-            # Absent, or a date, which cannot be counted from without a clock.
-            continue
-        if math.isfinite(seconds) and seconds >= 0:
-            return seconds
-    return None

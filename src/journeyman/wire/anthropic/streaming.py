@@ -12,9 +12,8 @@ from ...data import (
     ThinkingDelta,
     ToolCallDelta,
 )
-from ..http import HttpReply
 from ..sse import SseDecoder
-from .answering import Ending, WireError, WireUsage, decode_reply, response_of, stream_error, usage_of
+from .answering import Ending, WireError, WireUsage, response_of, stream_error, usage_of
 from .names import RAW
 from .reading import UNREADABLE, Block, answer_part, string_of
 
@@ -244,20 +243,3 @@ class AnthropicDecoder:
         if usage is not None:
             stated = {key: value for key in usage.__struct_fields__ if (value := getattr(usage, key)) is not None}
             self._usage = msgspec.structs.replace(self._usage, **stated)
-
-
-class WholeReplyDecoder:
-    """Reads an answer that is no stream although one was asked for: an error, or a server that cannot stream."""
-
-    def __init__(self, head: HttpReply) -> None:
-        self._head = head
-        self._pieces: list[bytes] = []
-
-    def feed(self, data: bytes) -> list[Delta]:
-        """Nothing yet: such an answer can only be read whole."""
-        self._pieces.append(data)
-        return []
-
-    def finish(self) -> ModelResponse:
-        """The answer; raises the `ProviderError` that it is."""
-        return decode_reply(HttpReply(self._head.status, self._head.headers, b"".join(self._pieces)))

@@ -10,13 +10,13 @@ from ...data import ModelRequest, ModelResponse
 from ..dialect import StreamDecoder
 from ..http import HttpReply, HttpRequest
 from ..quirks import ChatQuirks
+from ..whole import WholeReplyDecoder, is_whole
 from .answering import decode_reply
 from .asking import Writer
-from .failures import ERROR_STATUS
 from .names import NAME
 from .parsing import parse_request, wants_usage
 from .rendering import DEFAULT_ID, ChatRenderer, render_failure, render_reply
-from .streaming import ChatDecoder, WholeReplyDecoder
+from .streaming import ChatDecoder
 
 __all__ = ["ChatDecoder", "ChatRenderer", "OpenAIChat", "wants_usage"]
 
@@ -47,10 +47,8 @@ class OpenAIChat:
 
     def decoder(self, reply_head: HttpReply | None = None) -> StreamDecoder:
         """A reader of one streamed answer, or of the whole one or the error that the head announces instead."""
-        if reply_head is not None:
-            whole = "application/json" in reply_head.headers.get("content-type", "")
-            if whole or reply_head.status >= ERROR_STATUS:
-                return WholeReplyDecoder(reply_head)
+        if reply_head is not None and is_whole(reply_head):
+            return WholeReplyDecoder(decode_reply, reply_head)
         return ChatDecoder()
 
     def parse(self, request: HttpRequest) -> ModelRequest:

@@ -22,10 +22,11 @@ from ...data import (
     ToolCall,
 )
 from ..http import HttpReply
+from ..whole import ERROR_STATUS, unreadable
 from .calls import Calls
 from .chunks import Chunk, WireChoice, WireMessage, read_chunk
 from .counting import cost_of, usage_of
-from .failures import ERROR_STATUS, error_in, error_of, unreadable
+from .failures import error_in, error_of
 from .media import drawn, spoken
 from .names import BLOCK, FINISHES, KEY, NAME, REFUSAL
 from .shapes import UNREADABLE, object_of, objects_of, string_of, without

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-
 import msgspec
 
 from ...data import JsonObject, ProviderError, ProviderErrorKind
 from ..http import HttpReply
+from ..whole import ERROR_STATUS, retry_after
 from .names import ERROR_WORDS
 from .shapes import UNREADABLE, list_of, object_of, string_of
 
-ERROR_STATUS = 400
 _LAST_STATUS = 599
 
 
@@ -24,7 +21,7 @@ def error_of(reply: HttpReply) -> ProviderError:
         value = None
     body = reply.body.decode("utf-8", "replace")
     message = message_of(value) or f"the provider answered with status {reply.status}: {body[:300] or 'nothing'}"
-    return ProviderError(message, status=reply.status, retry_after=_retry_after(reply.headers), body=body)
+    return ProviderError(message, status=reply.status, retry_after=retry_after(reply.headers), body=body)
 
 
 def error_in(error: object, body: bytes, kind: ProviderErrorKind = "server") -> ProviderError:
@@ -42,12 +39,6 @@ def error_in(error: object, body: bytes, kind: ProviderErrorKind = "server") -> 
             kind = named
             break
     return ProviderError(message, kind=kind, body=shown)
-
-
-def unreadable(reply: HttpReply, why: str) -> ProviderError:
-    """An answer that is none."""
-    message = f"the provider's answer (status {reply.status}) cannot be read: {why}"
-    return ProviderError(message, status=reply.status, kind="server", body=reply.body.decode("utf-8", "replace"))
 
 
 def message_of(value: object, depth: int = 5) -> str:
@@ -70,15 +61,3 @@ def _detailed(message: str, told: JsonObject) -> str:
     # OpenRouter's own words are "Provider returned error"; what happened is in `metadata.raw`.
     raw = string_of(object_of(told.get("metadata")).get("raw"))
     return f"{message}: {raw[:300]}" if raw else message
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    for name, scale in (("retry-after-ms", 1000), ("retry-after", 1)):
-        try:
-            seconds = float(headers.get(name, "")) / scale
-        except ValueError:
-            # Absent, or a date, which cannot be counted from without a clock.
-            continue
-        if math.isfinite(seconds) and seconds >= 0:
-            return seconds
-    return None

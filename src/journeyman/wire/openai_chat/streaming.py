@@ -5,9 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from ...data import CallerError, Delta, ModelResponse, ProviderError
-from ..http import HttpReply
 from ..sse import SseDecoder
-from .answering import Answer, decode_reply
+from .answering import Answer
 from .chunks import read_chunk
 from .failures import error_in
 from .shapes import UNREADABLE
@@ -61,23 +60,6 @@ class ChatDecoder:
                 except (CallerError, *UNREADABLE) as error:
                     raise _garbled(data, error) from error
         return deltas
-
-
-class WholeReplyDecoder:
-    """Reads an answer that came whole though a stream was asked for, or an error, in pieces."""
-
-    def __init__(self, head: HttpReply) -> None:
-        self._head = head
-        self._pieces: list[bytes] = []
-
-    def feed(self, data: bytes) -> list[Delta]:
-        """Nothing yet."""
-        self._pieces.append(data)
-        return []
-
-    def finish(self) -> ModelResponse:
-        """The answer; raises `ProviderError` as `decode` does."""
-        return decode_reply(HttpReply(self._head.status, self._head.headers, b"".join(self._pieces)))
 
 
 def _garbled(data: bytes, error: Exception) -> ProviderError:
