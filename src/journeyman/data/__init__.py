@@ -1,4 +1,8 @@
-"""The nouns: messages, parts, tool calls, usage, limits, errors."""
+"""The nouns: messages, parts, tool calls, usage, limits, errors.
+
+They are trees of plain values and cannot form cycles, so `gc=False` keeps Python's cycle collector from walking every live
+run again and again: with thousands of runs that is a large part of the work.
+"""
 
 from .deltas import Delta, Glimpse, Progress, TextDelta, ThinkingDelta, ToolCallDelta, deltas_of
 from .errors import (

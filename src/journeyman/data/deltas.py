@@ -11,19 +11,19 @@ from .messages import Message
 from .parts import Text, Thinking, ToolCall
 
 
-class TextDelta(msgspec.Struct, frozen=True, tag="text"):
+class TextDelta(msgspec.Struct, frozen=True, gc=False, tag="text"):
     """More visible words."""
 
     text: str
 
 
-class ThinkingDelta(msgspec.Struct, frozen=True, tag="thinking"):
+class ThinkingDelta(msgspec.Struct, frozen=True, gc=False, tag="thinking"):
     """More reasoning."""
 
     text: str
 
 
-class ToolCallDelta(msgspec.Struct, frozen=True, tag="tool_call"):
+class ToolCallDelta(msgspec.Struct, frozen=True, gc=False, tag="tool_call"):
     """A tool call that begins (`id` and `name` set) or more of its arguments; `index` counts calls of the answer."""
 
     index: int
@@ -32,7 +32,7 @@ class ToolCallDelta(msgspec.Struct, frozen=True, tag="tool_call"):
     arguments: str = ""
 
 
-class Progress(msgspec.Struct, frozen=True, tag="progress"):
+class Progress(msgspec.Struct, frozen=True, gc=False, tag="progress"):
     """How far a tool has come; `fraction` is between 0 and 1 where it is known."""
 
     call_id: str

@@ -11,7 +11,7 @@ from .errors import CallerError
 from .usage import nanodollars
 
 
-class Limits(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Limits(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """What a run and everything below it may use; None means no limit.
 
     `max_cost` is in dollars, `max_tokens` counts input and output tokens of all exchanges, `deadline` is in seconds

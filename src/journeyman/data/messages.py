@@ -75,7 +75,7 @@ class ToolSpec(msgspec.Struct, frozen=True, dict=True, tag="tool", omit_defaults
     origin: Opaque | None = None
 
 
-class JsonOutput(msgspec.Struct, frozen=True, omit_defaults=True):
+class JsonOutput(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The provider's native JSON mode; without `schema` any JSON object will do."""
 
     name: str = "output"
@@ -84,7 +84,7 @@ class JsonOutput(msgspec.Struct, frozen=True, omit_defaults=True):
     strict: bool | None = None
 
 
-class ToolChoice(msgspec.Struct, frozen=True, omit_defaults=True):
+class ToolChoice(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Whether the model may, must or must not call tools, or which `names` it may choose from."""
 
     mode: Literal["auto", "required", "none"]
@@ -92,7 +92,7 @@ class ToolChoice(msgspec.Struct, frozen=True, omit_defaults=True):
     origin: Opaque | None = None
 
 
-class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Settings(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True):
     """How the model is to answer; what is None is left to the provider.
 
     `max_tokens` bounds one answer (Limits.max_tokens bounds a run). `thinking_tokens` is a budget, `reasoning_effort` a
@@ -114,7 +114,7 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     extra: Opaque | None = None
 
 
-class ModelRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+class ModelRequest(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Everything that is asked of a model in one exchange.
 
     `stream` tells how the client that sent a parsed request wants the answer; encoding takes its own argument.
@@ -128,7 +128,7 @@ class ModelRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     stream: bool = False
 
 
-class ModelResponse(msgspec.Struct, frozen=True, omit_defaults=True):
+class ModelResponse(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A model's whole answer; `model` is the name that the provider gave, `raw_id` the provider's id of the answer.
 
     `cost` is set (in nano-dollars) only where the provider itself states what it charged.

@@ -9,7 +9,7 @@ import msgspec
 from .errors import CallerError
 
 
-class Opaque(msgspec.Struct, frozen=True, tag="opaque"):
+class Opaque(msgspec.Struct, frozen=True, gc=False, tag="opaque"):
     """Provider state that must travel back to its dialect unchanged.
 
     As a part of its own it is a whole block (a server-side tool call, say); as the `origin` of another part or of a
@@ -20,21 +20,21 @@ class Opaque(msgspec.Struct, frozen=True, tag="opaque"):
     data: Any
 
 
-class Text(msgspec.Struct, frozen=True, tag="text", omit_defaults=True):
+class Text(msgspec.Struct, frozen=True, gc=False, tag="text", omit_defaults=True):
     """Words, exactly as they were said."""
 
     text: str
     origin: Opaque | None = None
 
 
-class Thinking(msgspec.Struct, frozen=True, tag="thinking", omit_defaults=True):
+class Thinking(msgspec.Struct, frozen=True, gc=False, tag="thinking", omit_defaults=True):
     """A model's reasoning, or its summary; always tagged with the dialect that it came from."""
 
     text: str
     origin: Opaque | None = None
 
 
-class ToolCall(msgspec.Struct, frozen=True, tag="tool_call", omit_defaults=True):
+class ToolCall(msgspec.Struct, frozen=True, gc=False, tag="tool_call", omit_defaults=True):
     """A model's wish to call a tool; `arguments` is the JSON text as the model wrote it, well-formed or not."""
 
     id: str
@@ -43,7 +43,7 @@ class ToolCall(msgspec.Struct, frozen=True, tag="tool_call", omit_defaults=True)
     origin: Opaque | None = None
 
 
-class Media(msgspec.Struct, frozen=True, omit_defaults=True):
+class Media(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Bytes with a media type, or an address that the provider fetches (`https:`, `gs:`, a provider's file id)."""
 
     media_type: str
@@ -58,23 +58,23 @@ class Media(msgspec.Struct, frozen=True, omit_defaults=True):
             raise CallerError(f"{kind} takes either data= (bytes) or url=, and exactly one of them")
 
 
-class Image(Media, frozen=True, tag="image", omit_defaults=True):
+class Image(Media, frozen=True, gc=False, tag="image", omit_defaults=True):
     """A picture."""
 
 
-class Audio(Media, frozen=True, tag="audio", omit_defaults=True):
+class Audio(Media, frozen=True, gc=False, tag="audio", omit_defaults=True):
     """A sound."""
 
 
-class Video(Media, frozen=True, tag="video", omit_defaults=True):
+class Video(Media, frozen=True, gc=False, tag="video", omit_defaults=True):
     """A film."""
 
 
-class Document(Media, frozen=True, tag="document", omit_defaults=True):
+class Document(Media, frozen=True, gc=False, tag="document", omit_defaults=True):
     """A file such as a PDF."""
 
 
-class ToolResult(msgspec.Struct, frozen=True, tag="tool_result", omit_defaults=True):
+class ToolResult(msgspec.Struct, frozen=True, gc=False, tag="tool_result", omit_defaults=True):
     """What a tool call came to; `is_error` tells the model that it failed."""
 
     call_id: str

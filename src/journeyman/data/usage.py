@@ -11,7 +11,7 @@ NANO = 1_000_000_000
 """Nano-dollars in a dollar: fine enough for a single cached token of the cheapest model."""
 
 
-class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Tokens of one or more exchanges; no token is in two buckets.
 
     `input` is what was neither read from nor written to a prompt cache, `output` what was shown, `reasoning` what was
@@ -68,7 +68,7 @@ PRICE_BANDS = (32_000, 100_000, 128_000, 199_999, 200_000, 256_000, 272_000, 512
 """Above how many input tokens of an exchange any vendor's price changes (the tiers in genai-prices 0.2)."""
 
 
-class ModelUsage(msgspec.Struct, frozen=True, omit_defaults=True):
+class ModelUsage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Tokens of one model, of exchanges that are priced alike.
 
     `stated` is what the provider itself said that it charged for them, in nano-dollars; `band` is the largest of

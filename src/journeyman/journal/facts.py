@@ -13,28 +13,28 @@ import msgspec
 from ..data import Failure, Limits, Message, ModelResponse, ModelUsage, ToolResult
 
 
-class Checkpoint(msgspec.Struct, frozen=True):
+class Checkpoint(msgspec.Struct, frozen=True, gc=False):
     """A place in a run: after the fact with this number. Any prefix of a run can be resumed or forked."""
 
     run: str
     seq: int
 
 
-class Parent(msgspec.Struct, frozen=True):
+class Parent(msgspec.Struct, frozen=True, gc=False):
     """The run and the tool call that started this run."""
 
     run: str
     call_id: str
 
 
-class Instruction(msgspec.Struct, frozen=True):
+class Instruction(msgspec.Struct, frozen=True, gc=False):
     """Words that the developer or the framework adds before the user's; `label` says where they come from."""
 
     label: str
     text: str
 
 
-class Stamped(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
+class Stamped(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="kind"):
     """What every fact has: its number in the run and its time in microseconds since 1970 (UTC).
 
     A fact that is not yet recorded has the number -1.
@@ -44,7 +44,7 @@ class Stamped(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     at: int = 0
 
 
-class RunStarted(Stamped, frozen=True, kw_only=True, tag="RunStarted"):
+class RunStarted(Stamped, frozen=True, gc=False, kw_only=True, tag="RunStarted"):
     """A run begins.
 
     `input` is what is new; with `continues` the history before it is that of another run up to a checkpoint, by
@@ -63,7 +63,7 @@ class RunStarted(Stamped, frozen=True, kw_only=True, tag="RunStarted"):
     tags: tuple[str, ...] = ()
 
 
-class ModelRequested(Stamped, frozen=True, kw_only=True, tag="ModelRequested"):
+class ModelRequested(Stamped, frozen=True, gc=False, kw_only=True, tag="ModelRequested"):
     """A request is about to leave: the run's instructions and the first `history` messages of its history."""
 
     model: str
@@ -71,13 +71,13 @@ class ModelRequested(Stamped, frozen=True, kw_only=True, tag="ModelRequested"):
     iteration: int
 
 
-class ModelResponded(Stamped, frozen=True, kw_only=True, tag="ModelResponded"):
+class ModelResponded(Stamped, frozen=True, gc=False, kw_only=True, tag="ModelResponded"):
     """A model answered."""
 
     response: ModelResponse
 
 
-class ToolStarted(Stamped, frozen=True, kw_only=True, tag="ToolStarted"):
+class ToolStarted(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolStarted"):
     """A tool is about to run; without an outcome after a crash, the call is in doubt."""
 
     call_id: str
@@ -85,14 +85,14 @@ class ToolStarted(Stamped, frozen=True, kw_only=True, tag="ToolStarted"):
     attempt: int = 1
 
 
-class ToolFinished(Stamped, frozen=True, kw_only=True, tag="ToolFinished"):
+class ToolFinished(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolFinished"):
     """A tool ran, or failed, or could not be run; `asks_retry` counts against the retry budget."""
 
     result: ToolResult
     asks_retry: bool = False
 
 
-class ToolPending(Stamped, frozen=True, kw_only=True, tag="ToolPending"):
+class ToolPending(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolPending"):
     """A call waits for somebody outside: the tool said so, or nobody knows how it ended (`reason` is `in_doubt`)."""
 
     call_id: str
@@ -100,14 +100,14 @@ class ToolPending(Stamped, frozen=True, kw_only=True, tag="ToolPending"):
     info: Any = None
 
 
-class ToolResolved(Stamped, frozen=True, kw_only=True, tag="ToolResolved"):
+class ToolResolved(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolResolved"):
     """Somebody outside said what a waiting call came to; `result` is None where the tool is to be run again."""
 
     call_id: str
     result: ToolResult | None
 
 
-class ChildStarted(Stamped, frozen=True, kw_only=True, tag="ChildStarted"):
+class ChildStarted(Stamped, frozen=True, gc=False, kw_only=True, tag="ChildStarted"):
     """A tool call is carried out by another run, with a journal of its own."""
 
     call_id: str
@@ -116,7 +116,7 @@ class ChildStarted(Stamped, frozen=True, kw_only=True, tag="ChildStarted"):
     agent: str
 
 
-class ChildFinished(Stamped, frozen=True, kw_only=True, tag="ChildFinished"):
+class ChildFinished(Stamped, frozen=True, gc=False, kw_only=True, tag="ChildFinished"):
     """A child run ended; `used` is what it used, its own children included, since it was last counted."""
 
     call_id: str
@@ -124,38 +124,38 @@ class ChildFinished(Stamped, frozen=True, kw_only=True, tag="ChildFinished"):
     used: tuple[ModelUsage, ...] = ()
 
 
-class RetryAsked(Stamped, frozen=True, kw_only=True, tag="RetryAsked"):
+class RetryAsked(Stamped, frozen=True, gc=False, kw_only=True, tag="RetryAsked"):
     """The answer does not do as an output; `reason` goes back to the model, as the result of `call_id` if there is one."""
 
     reason: str
     call_id: str | None = None
 
 
-class RunPaused(Stamped, frozen=True, kw_only=True, tag="RunPaused"):
+class RunPaused(Stamped, frozen=True, gc=False, kw_only=True, tag="RunPaused"):
     """The caller paused the run, or a single step of it is done."""
 
 
-class RunResumed(Stamped, frozen=True, kw_only=True, tag="RunResumed"):
+class RunResumed(Stamped, frozen=True, gc=False, kw_only=True, tag="RunResumed"):
     """The run goes on after a pause, a wait, a crash, an error or a cancellation; `limits` replaces those it had."""
 
     limits: Limits | None = None
 
 
-class RunFinished(Stamped, frozen=True, kw_only=True, tag="RunFinished"):
+class RunFinished(Stamped, frozen=True, gc=False, kw_only=True, tag="RunFinished"):
     """The run has its output, or was stopped; `output` is None where it is the text of the last message."""
 
     output: Any = None
     reason: Literal["output", "stopped"] = "output"
 
 
-class RunFailed(Stamped, frozen=True, kw_only=True, tag="RunFailed"):
+class RunFailed(Stamped, frozen=True, gc=False, kw_only=True, tag="RunFailed"):
     """The run ended with an error; `abandoned` names tools that were cut off and may still be at work."""
 
     failure: Failure
     abandoned: tuple[str, ...] = ()
 
 
-class RunCancelled(Stamped, frozen=True, kw_only=True, tag="RunCancelled"):
+class RunCancelled(Stamped, frozen=True, gc=False, kw_only=True, tag="RunCancelled"):
     """The run was cut off; `abandoned` names tools that ignored it and may still be at work."""
 
     abandoned: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ ENDED: frozenset[Status] = frozenset({"finished", "stopped", "cancelled", "error
 Phase = Literal["planned", "started", "pending", "done"]
 
 
-class CallState(msgspec.Struct, frozen=True, omit_defaults=True):
+class CallState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A tool call of the current turn and how far it has come.
 
     `attempt` counts how often it was started; `child` is the run that carries it out, and `counted` what of that run's usage
@@ -35,7 +35,7 @@ class CallState(msgspec.Struct, frozen=True, omit_defaults=True):
     counted: tuple[ModelUsage, ...] = ()
 
 
-class RunState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RunState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """A run after its first `next_seq` facts.
 
     `messages` is the whole history, that of continued runs included; `calls` are the tool calls of the last answer while
