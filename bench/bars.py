@@ -105,6 +105,7 @@ BARS = [
     Bar("the loop alone, a round", own("loop_only", "cpu_us"), 50, "µs", ("loop_only", "cpu_us", 4)),
     Bar("a chunk of a stream", over_floor("stream", "cpu_us"), 3, "× floor"),
     Bar("a chunk of 50 paced streams", own("streams_50", "cpu_us"), 45, "µs", ("streams_50", "cpu_us", 32)),
+    Bar("a cancelled stream: the connection is closed, worst of 20", own("cancel", "cancel_worst_ms"), 10, "ms"),
     *concurrency("concurrent_500", "500"),
     *concurrency("concurrent_2000", "2,000"),
     Bar("a conversation: what an earlier turn adds", own("conversation_500", "slope_us"), 2, "µs"),

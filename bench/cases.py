@@ -129,6 +129,21 @@ def memory_kb(field: str) -> int:
     return int(line.split()[1])
 
 
+async def cancel(setting: Setting) -> Figures:
+    """How long after a stream was cancelled the server sees its client gone; both read one clock."""
+    took: list[float] = []
+    async with (
+        setting.system.session(Work(setting.url, "stream-40+pace-50")) as session,
+        setting.system.session(Work(setting.url, "hangups")) as asking,
+    ):
+        for _ in range(20):
+            asked = await session.cancel_stream(PROMPT)
+            while (seen := float(await asking.run(PROMPT))) < asked:
+                await asyncio.sleep(0.001)
+            took.append((seen - asked) * 1000)
+    return {"cancel_ms": statistics.median(took), "cancel_worst_ms": max(took)}
+
+
 async def concurrent(setting: Setting, runs: int) -> Figures:
     errors: list[BaseException] = []
     async with setting.system.session(Work(setting.url, "tools-3+latency-200", tools=True)) as session:
@@ -217,6 +232,7 @@ CASES = {
         loop_only,
         stream,
         streams_50,
+        cancel,
         concurrent_500,
         concurrent_2000,
         conversation_500,

@@ -7,6 +7,7 @@ The model's name is the script, of parts joined by "+":
     stream-500         an answer of 500 pieces, sent in few writes
     stream-40+pace-50  an answer of 40 pieces, 50 ms apart
     latency-200        200 ms before every reply
+    hangups            when (on the machine's monotonic clock) a client last hung up on a stream that was still coming
     final              the answer is a call of the tool `final_answer` (smolagents ends no other way)
 
 Everything that can be made before the first request is made then, and a request is searched rather than parsed, so
@@ -16,6 +17,7 @@ that the server costs the machine as little as it can. It prints its port when i
 import asyncio
 import re
 import sys
+import time
 from functools import cache
 
 BACKLOG = 4096
@@ -108,10 +110,13 @@ def script(name: bytes) -> Script:
 class Connection(asyncio.Protocol):
     """One client's connection; requests are answered one after the other."""
 
+    last_hangup = 0.0
+
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.received = b""
         self.wanted = 0
+        self.streaming = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -129,11 +134,19 @@ class Connection(asyncio.Protocol):
             body, self.received, self.wanted = self.received[head_end + 4 :], b"", 0
             self.answer(body)
 
+    def connection_lost(self, error: Exception | None) -> None:
+        if self.streaming:
+            Connection.last_hangup = time.monotonic()
+
     def answer(self, body: bytes) -> None:
         # The key may stand behind a long history, so the tail is tried first.
         named = MODEL.search(body, max(0, len(body) - 1000)) or MODEL.search(body)
         if named is None:
             self.transport.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
+            return
+        if named[1] == b"hangups":
+            said = b'{"role":"assistant","content":"%b"}' % repr(Connection.last_hangup).encode()
+            self.transport.write(whole(said, b"stop"))
             return
         plan = script(named[1])
         streamed = STREAMED.search(body) is not None
@@ -142,6 +155,7 @@ class Connection(asyncio.Protocol):
             self.later(plan.latency, (plan.streamed_calls if streamed else plan.calls)[done])
         elif streamed and plan.pace:
             self.transport.write(SSE_HEAD)
+            self.streaming = True
             self.paced(plan, 0)
         else:
             self.later(plan.latency, plan.streamed_answer if streamed else plan.answer)
@@ -157,6 +171,7 @@ class Connection(asyncio.Protocol):
             return
         if at == len(plan.events):
             self.transport.write(b"0\r\n\r\n")
+            self.streaming = False
             return
         self.transport.write(framed(plan.events[at]))
         self.loop.call_later(plan.pace, self.paced, plan, at + 1)

@@ -14,6 +14,8 @@ from work import ANSWER, Work, lookup
 
 ALL = 1_000_000
 
+LACKS = {"cancel": "not driven here"}
+
 
 class Session:
     def __init__(self, model: Model, tools: bool, database: str | None = None) -> None:

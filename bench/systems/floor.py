@@ -8,6 +8,7 @@ are cut anywhere.
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Awaitable
 from contextlib import asynccontextmanager
 
@@ -147,6 +148,20 @@ class Floor:
     async def stream(self, prompt: str) -> str:
         text = [piece async for piece in self._pieces([ENCODE({"role": "user", "content": prompt})])]
         return "".join(text)
+
+    async def cancel_stream(self, prompt: str) -> float:
+        speaking = asyncio.Event()
+
+        async def read() -> None:
+            async for _ in self._pieces([ENCODE({"role": "user", "content": prompt})]):
+                speaking.set()
+
+        reading = asyncio.create_task(read())
+        await speaking.wait()
+        asked = time.monotonic()
+        reading.cancel()
+        await asyncio.wait([reading])
+        return asked
 
     async def _ask(self, messages: list[bytes]) -> Message:
         body = self._head + b",".join(messages) + b"]}"

@@ -1,5 +1,6 @@
 """journeyman: `Agent` and `Conversation` as its users write them; a run without a database has its journal in memory."""
 
+import time
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from journeyman import Agent, Conversation, open_journal, open_model
@@ -17,6 +18,13 @@ class Session:
     async def stream(self, prompt: str) -> str:
         async with self._agent.run_stream(prompt) as stream:
             return "".join([piece async for piece in stream.text()])
+
+    async def cancel_stream(self, prompt: str) -> float:
+        run = await self._agent.start(prompt)
+        await anext(run.text())
+        asked = time.monotonic()
+        await run.cancel()
+        return asked
 
     async def ask(self, prompt: str) -> str:
         return (await self._conversation.ask(prompt)).output

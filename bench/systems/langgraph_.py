@@ -15,6 +15,8 @@ from work import ANSWER, MORE_ROUNDS_THAN_ANY_CASE, Work, lookup
 
 STEPS = 3 * MORE_ROUNDS_THAN_ANY_CASE
 
+LACKS = {"cancel": "not driven here"}
+
 
 class Session:
     def __init__(self, model: BaseChatModel, tools: bool, saver: AsyncSqliteSaver | None = None) -> None:

@@ -26,6 +26,8 @@ from work import ANSWER, MORE_ROUNDS_THAN_ANY_CASE, Work, lookup
 set_tracing_disabled(True)
 SETTINGS = {"max_turns": MORE_ROUNDS_THAN_ANY_CASE, "run_config": RunConfig(tracing_disabled=True)}
 
+LACKS = {"cancel": "not driven here"}
+
 
 class Session:
     def __init__(self, model: Model, tools: bool, database: str | None = None) -> None:

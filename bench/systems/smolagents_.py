@@ -14,6 +14,7 @@ from work import ANSWER, MORE_ROUNDS_THAN_ANY_CASE, Work
 
 BLOCKING = "is blocking: one run at a time in a thread"
 LACKS = {
+    "cancel": "not driven here",
     "streams_50": BLOCKING,
     "concurrent_500": BLOCKING,
     "concurrent_2000": BLOCKING,
