@@ -77,6 +77,12 @@ async def tool_round_sqlite(setting: Setting) -> Figures:
         return await tool_round(setting, f"{folder}/runs.db")
 
 
+async def tool_round_sqlite_normal(setting: Setting) -> Figures:
+    """Without waiting for the disk at each commit: safe from a crash of the process, not from a loss of power."""
+    with tempfile.TemporaryDirectory() as folder:
+        return await tool_round(setting, f"{folder}/runs.db?synchronous=normal")
+
+
 async def loop_only(setting: Setting) -> Figures:
     async with setting.system.stub_session(STUB_ROUNDS) as session:
 
@@ -229,6 +235,7 @@ CASES = {
         one_call,
         tool_round,
         tool_round_sqlite,
+        tool_round_sqlite_normal,
         loop_only,
         stream,
         streams_50,

@@ -13,6 +13,7 @@ TITLES = {
     "one_call": "One call, no tools",
     "tool_round": "One round of a 10-round tool run",
     "tool_round_sqlite": "The same, kept in SQLite",
+    "tool_round_sqlite_normal": "The same with `?synchronous=normal`, which does not wait for the disk",
     "loop_only": "The loop alone: one round around a model in the same process",
     "stream": "One chunk of a 500-chunk stream",
     "streams_50": "One chunk of 50 streams at once, 50 ms between chunks",

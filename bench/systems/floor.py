@@ -17,7 +17,7 @@ import msgspec
 from pydantic import BaseModel
 from work import MORE_ROUNDS_THAN_ANY_CASE, Work, lookup
 
-LACKS = {"conversation_journal": "keeps no journal"}
+LACKS = {"tool_round_sqlite_normal": "not driven here", "conversation_journal": "keeps no journal"}
 
 
 class Function(msgspec.Struct):

@@ -26,7 +26,7 @@ from work import ANSWER, MORE_ROUNDS_THAN_ANY_CASE, Work, lookup
 set_tracing_disabled(True)
 SETTINGS = {"max_turns": MORE_ROUNDS_THAN_ANY_CASE, "run_config": RunConfig(tracing_disabled=True)}
 
-LACKS = {"cancel": "not driven here"}
+LACKS = {"tool_round_sqlite_normal": "not driven here", "cancel": "not driven here"}
 
 
 class Session:

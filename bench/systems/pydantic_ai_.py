@@ -11,6 +11,7 @@ from systems.openai_client import open_client
 from work import ANSWER, Work, lookup
 
 LACKS = {
+    "tool_round_sqlite_normal": "not driven here",
     "cancel": "not driven here",
     "tool_round_sqlite": "keeps no journal of a run in SQLite",
     "conversation_journal": "keeps no journal of a run in SQLite",

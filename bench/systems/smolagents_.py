@@ -14,6 +14,7 @@ from work import ANSWER, MORE_ROUNDS_THAN_ANY_CASE, Work
 
 BLOCKING = "is blocking: one run at a time in a thread"
 LACKS = {
+    "tool_round_sqlite_normal": "not driven here",
     "cancel": "not driven here",
     "streams_50": BLOCKING,
     "concurrent_500": BLOCKING,
