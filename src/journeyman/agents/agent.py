@@ -93,6 +93,7 @@ class Agent(Generic[T]):
         self.tools: Mapping[str, Tool[..., Any]] = by_name(options.get("tools", ()))
         self.limits = _limits(options)
         self._instructions = Instructions(options.get("system_prompt", ""))
+        self._definition: Definition | None = None
         self._stack = AsyncExitStack()
         self._last: RunResult[T] | None = None
         self._goes_on = False
@@ -198,13 +199,13 @@ class Agent(Generic[T]):
         journal = self._options.get("journal")
         if journal is not None:
             opened = await self._stack.enter_async_context(open_journal(journal))
-            self.definition = replace(self.definition, opened=opened)
+            self._definition = replace(self.definition, opened=opened)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.definition = replace(self.definition, opened=None)
+        self._definition = replace(self.definition, opened=None)
         await self._stack.aclose()
 
     def __repr__(self) -> str:
@@ -212,17 +213,19 @@ class Agent(Generic[T]):
 
     # --- how runs of it begin ---------------------------------------------------------------------------------------------
 
-    @functools.cached_property
+    @property
     def definition(self) -> Definition:
-        """What a run needs to know."""
-        return Definition(
-            plan=self.plan,
-            instructions=self._instructions,
-            journal=self._options.get("journal"),
-            opened=None,
-            callbacks=self._options.get("callbacks"),
-            mode=self._options.get("mode", "autonomous"),
-        )
+        """What a run needs to know; made at the first run, since a plan needs the schemas of all tools."""
+        if self._definition is None:
+            self._definition = Definition(
+                plan=self.plan,
+                instructions=self._instructions,
+                journal=self._options.get("journal"),
+                opened=None,
+                callbacks=self._options.get("callbacks"),
+                mode=self._options.get("mode", "autonomous"),
+            )
+        return self._definition
 
     def _stretch(self, options: RunOptions, *, streams: bool = False) -> Stretch[T]:
         if self._goes_on and self._last is not None and "history" not in options:
