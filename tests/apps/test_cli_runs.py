@@ -1,6 +1,7 @@
 """`journeyman runs`: what is in a journal, for people and machines."""
 
 import asyncio
+import contextlib
 import json
 import sqlite3
 from decimal import Decimal
@@ -178,7 +179,7 @@ def test_a_damaged_journal_is_told(command, place):
 def test_a_damaged_run_is_told(command, place):
     """A line that cannot be read fails the command, and the others can still be listed."""
     run = run_agent(["12 g"]).run_id
-    with sqlite3.connect(place / "journeyman.db") as db:
+    with contextlib.closing(sqlite3.connect(place / "journeyman.db", isolation_level=None)) as db:
         db.execute("UPDATE lines SET fact = '{' WHERE id & 4294967295 = 2")
     done = command("runs", "show", run)
     assert done.code == 1
