@@ -275,6 +275,19 @@ async def test_the_deadline_cuts_off_what_is_under_way() -> None:
     assert cancelled.is_set()
 
 
+@pytest.mark.parametrize("deadline", [None, 60.0])
+async def test_somebody_elses_timeout_is_not_the_deadline(deadline: float | None) -> None:
+    """A model that raises `TimeoutError` fails the run as it is; only the run's own deadline is told as one."""
+    log = MemoryLog()
+    agent = Agent(ScriptedModel([TimeoutError("the model took too long")]), journal=log, deadline=deadline)
+    with pytest.raises(TimeoutError, match="took too long"):
+        await agent.run("go")
+    (row,) = (await log.runs()).rows
+    failure = (await load(log, row.run)).state.failure
+    assert failure is not None
+    assert failure.type == "TimeoutError"
+
+
 async def test_a_provider_error_ends_the_run_and_is_kept() -> None:
     """The error comes out as it is; the journal holds its kind and status."""
     log = MemoryLog()

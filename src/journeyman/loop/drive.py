@@ -114,12 +114,13 @@ class Drive:
 
         Raises `Conflict` (recording nothing) if another writer has taken the run over.
         """
+        seconds = self._seconds_left()
+        deadline = None if seconds is None else asyncio.timeout(seconds)
         try:
-            seconds = self._seconds_left()
-            if seconds is None:
+            if deadline is None:
                 await self._work()
             else:
-                async with asyncio.timeout(seconds):
+                async with deadline:
                     await self._work()
         except asyncio.CancelledError:
             await self._end(RunCancelled(abandoned=self._cut_off()))
@@ -127,12 +128,13 @@ class Drive:
         except Conflict:
             self._cut_off()
             raise
-        except TimeoutError as error:
-            over = LimitExceeded("time", self.state.limits.deadline, "deadline")
-            await self._end(RunFailed(failure=failure_of(over), abandoned=self._cut_off()))
-            raise over from error
         except Exception as error:
-            await self._end(RunFailed(failure=failure_of(error), abandoned=self._cut_off()))
+            # A model or a journal may raise `TimeoutError` of its own, which is no deadline of the run's.
+            expired = isinstance(error, TimeoutError) and deadline is not None and deadline.expired()
+            told = LimitExceeded("time", self.state.limits.deadline, "deadline") if expired else error
+            await self._end(RunFailed(failure=failure_of(told), abandoned=self._cut_off()))
+            if expired:
+                raise told from error
             raise
 
     def record(self, fact: Fact) -> None:
