@@ -6,6 +6,7 @@ import asyncio
 import gc
 import weakref
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 
@@ -16,6 +17,9 @@ from journeyman.adapters.transport_aiohttp import AiohttpTransport
 from journeyman.compose import (
     clock,
     cost,
+    estimate,
+    get_available_models,
+    get_available_models_sync,
     get_model_rates,
     loop_transport,
     model_of,
@@ -25,18 +29,28 @@ from journeyman.compose import (
     open_journal,
     open_model,
     set_model_rates,
+    vendor_endpoint,
 )
-from journeyman.data import CallerError, Message, ModelRequest, ModelUsage, Usage
+from journeyman.data import CallerError, Image, Message, ModelRequest, ModelUsage, Usage
 from journeyman.journal import RunFinished, RunStarted
 from journeyman.models import ScriptedModel
-from journeyman.providers import Rates
+from journeyman.providers import VENDORS, Capabilities, Rates
+from journeyman.testing import provider_twin
+from journeyman.tools import tool
 
 REQUEST = ModelRequest("", (Message.user("hi"),))
 
 
 @pytest.fixture
 def no_keys(monkeypatch):
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "OLLAMA_BASE_URL"):
+    for name in (
+        "OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_BASE_URL",
+        "OLLAMA_BASE_URL",
+        "OLLAMA_HOST",
+    ):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
@@ -66,7 +80,7 @@ def test_a_missing_key_is_an_error_of_the_first_request(no_keys):
     no_keys.setenv("OPENAI_API_KEY", "sk-0123456789abcdef")
     shown = model.preview(REQUEST)
     assert shown is not None
-    assert shown.path == "https://api.openai.com/v1/chat/completions"
+    assert shown.path == "https://api.openai.com/v1/responses"
     assert "sk-0123456789abcdef" not in str(shown)
 
 
@@ -123,6 +137,77 @@ async def test_a_transport_that_is_passed_in_is_used_and_left_open(no_keys):
         with pytest.raises(CallerError, match="no network here"):
             await model.respond(REQUEST)
     assert (transport.asked, transport.closed) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("openai:gpt-5", "/responses"),
+        ("openai-chat:gpt-5", "/chat/completions"),
+        ("openai:gpt-4o", "/chat/completions"),
+        ("ollama:x", "/api/chat"),
+        ("ollama-chat:x", "/chat/completions"),
+    ],
+)
+def test_a_wire_is_chosen_by_the_name(name, path):
+    """By the model where the vendor alone is named; the model keeps the name by which it was asked for."""
+    model = open_model(name, base_url="http://127.0.0.1:9", api_key="x" * 20)
+    shown = model.preview(REQUEST)
+    assert (model.name, shown.path) == (name, f"http://127.0.0.1:9{path}")
+
+
+def test_capabilities_can_be_said_by_hand():
+    """Where the table is behind the world."""
+    picture = ModelRequest("", (Message.user([Image("image/png", b"x")]),))
+    with pytest.raises(CallerError, match=r"deepseek:d takes no images .* nothing was sent"):
+        open_model("deepseek:d", api_key="x" * 20).preview(picture)
+    able = open_model("deepseek:d", api_key="x" * 20, capabilities=Capabilities(vision=True))
+    assert able.preview(picture) is not None
+
+
+@pytest.mark.parametrize("name", ["transformers:some/model", "airllm:some/model"])
+async def test_a_model_in_this_process_is_loaded_when_it_is_asked(name):
+    """Naming it needs no package; asking it says which one is missing, or that there is no such model."""
+    model = open_model(name)
+    assert model.name == name
+    assert model.preview(REQUEST) is None
+    assert not model.capabilities.vision
+    async with model:
+        with pytest.raises(CallerError, match=r"pip install|cannot load"):
+            await model.respond(REQUEST)
+
+
+def test_vendors_sign_with_what_the_environment_has(no_keys):
+    """Without a key; the signer comes from its adapter, and nothing is looked up yet."""
+    no_keys.delenv("AWS_BEARER_TOKEN_BEDROCK", raising=False)
+    no_keys.delenv("GOOGLE_API_KEY", raising=False)
+    no_keys.setenv("AWS_REGION", "eu-west-1")
+    no_keys.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    no_keys.delenv("GOOGLE_CLOUD_LOCATION", raising=False)
+    for vendor in (VENDORS["bedrock"], VENDORS["vertex"]):
+        assert vendor_endpoint(vendor).authorize is not None
+        assert vendor_endpoint(vendor, base_url="http://127.0.0.1:9", api_key="x" * 20).authorize is None
+    assert vendor_endpoint(VENDORS["ollama"]).authorize is None
+
+
+async def test_models_within_reach_are_asked_for(no_keys):
+    """At the vendors that are named, over the connections of the loop; the twin answers, and has no names to give."""
+    async with provider_twin([]) as twin:
+        no_keys.setenv("OPENAI_API_KEY", "x" * 20)
+        no_keys.setenv("OPENAI_BASE_URL", twin.url)
+        no_keys.setenv("LMSTUDIO_BASE_URL", "http://127.0.0.1:9/v1")
+        found = await get_available_models(["openai", "lmstudio"])
+    assert found.models == ()
+    assert [item.vendor for item in found.unreachable] == ["lmstudio"]
+    assert found.addresses == {"openai": twin.url}
+    with pytest.raises(CallerError, match="'nobody'"):
+        await get_available_models(["nobody"])
+
+
+def test_models_within_reach_have_a_blocking_twin(no_keys):
+    """For scripts."""
+    no_keys.setenv("LMSTUDIO_BASE_URL", "http://127.0.0.1:9/v1")
+    assert get_available_models_sync(["lmstudio"]).models == ()
 
 
 # --- transports ---------------------------------------------------------------------------------------------------------
@@ -267,6 +352,60 @@ def test_an_unknown_price_makes_the_cost_unknown():
     assert cost((of("anthropic:claude-sonnet-4-5", 1000),)) == 3_000_000
     assert cost((of("anthropic:claude-sonnet-4-5", 1000), of("ollama:x"))) is None
     assert cost(()) == 0
+
+
+@pytest.mark.usefixtures("own_rates")
+def test_a_vendor_has_one_price_on_all_of_its_wires():
+    """What was set for the one counts for the other."""
+    rates = Rates(input=1, output=1)
+    set_model_rates("openai-responses:gpt-5", rates)
+    assert get_model_rates("openai:gpt-5") is rates
+    assert get_model_rates("openai-chat/gpt-5") is rates
+
+
+@pytest.mark.usefixtures("own_rates")
+def test_a_call_is_estimated_before_it_is_made():
+    """A guess and a bound, in tokens and in dollars: a million bytes at $2, and 1,000 tokens at $10, at the most."""
+    set_model_rates("acme", Rates(input=2, output=10))
+    text = "word " * 200_000
+    guess = estimate("acme", text, max_tokens=1000)
+    assert guess.input_at_most is not None
+    assert 200_000 < guess.input_tokens < 300_000
+    assert 1_000_000 < guess.input_at_most < 1_000_100
+    assert guess.input_cost == Decimal(guess.input_tokens * 2) / 10**6
+    assert guess.cost_at_most == Decimal(guess.input_at_most * 2 + 10_000) / 10**6
+    assert guess.output_at_most == 1000
+
+
+@pytest.mark.usefixtures("own_rates")
+def test_an_estimate_takes_the_dearest_reading():
+    """Nobody knows beforehand which tokens are written to a cache, or thought."""
+    set_model_rates("acme", Rates(input=2, output=10, cache_write=4, reasoning=20))
+    guess = estimate("acme", "hi", max_tokens=1000)
+    assert guess.cost_at_most == Decimal(guess.input_at_most * 4 + 20_000) / 10**6
+
+
+def test_what_is_not_known_is_not_estimated():
+    """No price, no limit of the answer, or media: None, and never 0."""
+    assert estimate("ollama:x", "hi", max_tokens=5).input_cost is None
+    assert estimate("anthropic:claude-sonnet-4-5", "hi").cost_at_most is None
+    picture = estimate("anthropic:claude-sonnet-4-5", ["hi", Image("image/png", b"x")], max_tokens=5)
+    assert (picture.input_at_most, picture.cost_at_most, picture.media) == (None, None, 1)
+    assert picture.input_cost is not None
+
+
+def test_an_estimate_takes_what_a_run_takes():
+    """A model or its name, words or a history, tools as they are declared."""
+
+    @tool
+    def weather(city: str) -> str:
+        """Tell the weather."""
+        return city
+
+    history = [Message.system("Be brief."), Message.user("Hi"), "and more"]
+    whole = estimate(ScriptedModel([]), history, tools=[weather, weather.spec])
+    assert whole.model == "scripted:model"
+    assert whole.input_tokens > estimate("scripted:model", history).input_tokens > estimate("x:y", "Hi").input_tokens
 
 
 # --- clock and ids ------------------------------------------------------------------------------------------------------

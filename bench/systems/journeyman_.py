@@ -52,7 +52,7 @@ async def stub_session(rounds: int):
         name = "stub:model"
         capabilities = Capabilities()
 
-        async def respond(self, request, emit=None) -> ModelResponse:
+        async def respond(self, request, emit=None, record=None) -> ModelResponse:
             done = len(request.messages) // 2
             if done == rounds:
                 return ModelResponse(Message.assistant(ANSWER))

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
         resume,
         resume_sync,
     )
-    from .compose import get_model_rates, open_journal, open_model, set_model_rates
+    from .compose import (
+        estimate,
+        get_available_models,
+        get_available_models_sync,
+        get_model_rates,
+        open_journal,
+        open_model,
+        set_model_rates,
+    )
     from .data import (
         CallerError,
         Conflict,
@@ -34,7 +42,7 @@ if TYPE_CHECKING:
     )
     from .models import FakeLLM, ScriptedModel
     from .observe import Callbacks, configure_logging
-    from .providers import Rates
+    from .providers import Rates, register_vendor
     from .schema import OutputError
     from .tools import ModelRetry, Pending, RunContext, Tool, tool
 
@@ -43,13 +51,15 @@ _HOMES = {
     "agents": (
         "Agent Conversation Run RunAgain RunResult Stream fork fork_sync resume resume_sync"  # what users hold
     ),
-    "compose": "get_model_rates open_journal open_model set_model_rates",
+    "compose": (
+        "estimate get_available_models get_available_models_sync get_model_rates open_journal open_model set_model_rates"
+    ),
     "data": (
         "CallerError Conflict Image JourneymanError LimitExceeded Limits Message ModelError ProviderError Settings Usage"
     ),
     "models": "FakeLLM ScriptedModel",
     "observe": "Callbacks configure_logging",
-    "providers": "Rates",
+    "providers": "Rates register_vendor",
     "schema": "OutputError",
     "tools": "ModelRetry Pending RunContext Tool tool",
 }
@@ -84,11 +94,15 @@ __all__ = [
     "Tool",
     "Usage",
     "configure_logging",
+    "estimate",
     "fork",
     "fork_sync",
+    "get_available_models",
+    "get_available_models_sync",
     "get_model_rates",
     "open_journal",
     "open_model",
+    "register_vendor",
     "resume",
     "resume_sync",
     "set_model_rates",

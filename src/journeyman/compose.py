@@ -5,39 +5,192 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from .data import CallerError, ModelUsage
+import msgspec
+
+from .data import CallerError, Message, ModelUsage, Part, ToolSpec, Usage, dollars
 from .journal import Log
-from .models import Model, WiredModel
-from .providers import Rates, cost_of, endpoint, vendor_and_model
+from .loop import blocking, run_blocking, surroundings
+from .models import (
+    Embedder,
+    EmbedderOptions,
+    EmbeddingModel,
+    Line,
+    Model,
+    Retry,
+    RetryPolicy,
+    WiredEmbedder,
+    WiredModel,
+)
+from .providers import (
+    Asked,
+    AvailableModels,
+    Capabilities,
+    Endpoint,
+    Estimate,
+    Rates,
+    Vendor,
+    cost_of,
+    count_tokens,
+    discover,
+    embedding_wire,
+    endpoint,
+    vendor_and_model,
+    vendors_to_ask,
+)
+from .tools import Tool
 from .wire import Transport, dialect
+
+if TYPE_CHECKING:
+    from .adapters.model_in_process import InProcessModel
+    from .models import Store
 
 _transports: dict[asyncio.AbstractEventLoop, tuple[Transport, AsyncGenerator[None, None]]] = {}
 _rates: dict[str, Rates | None] = {}
 
 
 def open_model(
-    name: str, *, base_url: str | None = None, api_key: str | None = None, transport: Transport | None = None
-) -> WiredModel:
+    name: str,
+    *,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    transport: Transport | None = None,
+    capabilities: Capabilities | None = None,
+    retry: RetryPolicy | None = RetryPolicy(),  # noqa: B008  (a frozen value)
+) -> Retry | WiredModel | InProcessModel:
     """A model by the name `vendor:model`; its address and key come from the arguments or the environment.
 
-    A missing key is an error of the first request, so that programs can be imported without one. Inside
-    `async with open_model(…)` it has connections of its own; else it shares those of the running event loop. A `transport`
-    that is passed in stays its caller's to close. Raises `CallerError` for an unknown vendor.
+    Some vendors speak several wires: `openai-responses:…`, `openai-chat:…` choose one (docs/vendors.md). A missing key is an
+    error of the first request, so that programs can be imported without one. Inside `async with open_model(…)` it has
+    connections of its own; else it shares those of the running event loop. A `transport` that is passed in stays its
+    caller's to close. `capabilities` replaces what is known of the model. Requests that fail for a moment are sent again as
+    `retry` says, None for not at all. Raises `CallerError` for an unknown vendor.
     """
     vendor, model = vendor_and_model(name)
-    wire = dialect(vendor.dialect, vendor.quirks)
+    if vendor.dialect == "in_process":
+        return _in_process(vendor, model, capabilities)
+    wired = wired_model(
+        vendor, model, base_url=base_url, api_key=api_key, transport=transport, capabilities=capabilities
+    )
+    return wired if retry is None else Retry(wired, retry)
+
+
+def wired_model(
+    vendor: Vendor,
+    model: str,
+    *,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    transport: Transport | None = None,
+    capabilities: Capabilities | None = None,
+) -> WiredModel:
+    """A model of a vendor's row, registered or not, that sends each request once."""
     return WiredModel(
         f"{vendor.name}:{model}",
-        wire,
-        where=lambda: endpoint(vendor, os.environ, base_url=base_url, api_key=api_key),
-        capabilities=vendor.capabilities_of(model),
+        dialect(vendor.dialect_of(model), vendor.quirks),
+        where=lambda: vendor_endpoint(vendor, base_url=base_url, api_key=api_key),
+        capabilities=capabilities or vendor.capabilities_of(model),
         shared=loop_transport if transport is None else lambda: transport,
         fresh=new_transport if transport is None else None,
     )
+
+
+def _in_process(vendor: Vendor, model: str, capabilities: Capabilities | None) -> InProcessModel:
+    if vendor.name == "airllm":
+        from .adapters.model_airllm import airllm_model  # noqa: PLC0415  (an adapter is imported when it is used)
+
+        return airllm_model(model, capabilities=capabilities or vendor.capabilities_of(model))
+    from .adapters.model_transformers import transformers_model  # noqa: PLC0415  (likewise)
+
+    return transformers_model(model, capabilities=capabilities or vendor.capabilities_of(model))
+
+
+def open_cache(url: str) -> Store:
+    """Where `Cached` keeps answers: `memory:`, `sqlite:///cache.db` or `redis://host:6379/0` (also `rediss:` and `unix:`).
+
+    It opens when it is first used; whoever opened it closes it. Raises `CallerError` for another address, and where the
+    package `redis` is missing.
+    """
+    scheme, found, path = url.partition("://")
+    if url == "memory:":
+        from .models import MemoryStore  # noqa: PLC0415  (few programs keep answers)
+
+        return MemoryStore()
+    if scheme == "sqlite" and len(path) > 1 and path.startswith("/"):
+        from .adapters.cache_sqlite import SqliteStore  # noqa: PLC0415  (an adapter is imported when it is used)
+
+        return SqliteStore(path[1:])
+    if scheme in ("redis", "rediss", "unix") and found and path:
+        from .adapters.cache_redis import RedisStore  # noqa: PLC0415  (likewise)
+
+        return RedisStore(url)
+    # Not the address itself, which may hold a password.
+    raise CallerError(
+        f'{scheme}: is no address of a cache; use "memory:", "sqlite:///cache.db" or "redis://localhost:6379/0"'
+    )
+
+
+def open_embedder(
+    model: str | EmbeddingModel,
+    *,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    transport: Transport | None = None,
+    options: EmbedderOptions = EmbedderOptions(),  # noqa: B008  (a frozen value)
+) -> Embedder:
+    """Texts to vectors with the model `vendor:model`, or with an embedding model of your own.
+
+    Address, key, connections and `transport` are as with `open_model`. Raises `CallerError` for an unknown vendor and for
+    one without embeddings.
+    """
+    if isinstance(model, str):
+        vendor, name = vendor_and_model(model)
+        line = Line(
+            f"{vendor.name}:{name}",
+            where=lambda: vendor_endpoint(vendor, base_url=base_url, api_key=api_key),
+            shared=loop_transport if transport is None else lambda: transport,
+            fresh=new_transport if transport is None else None,
+        )
+        model = WiredEmbedder(line.name, embedding_wire(vendor), line)
+    return Embedder(model, options, rates_of=get_embedding_rates, wait=run_blocking)
+
+
+def vendor_endpoint(vendor: Vendor, *, base_url: str | None = None, api_key: str | None = None) -> Endpoint:
+    """Where a vendor is reached from this process, with a signer where its requests are signed."""
+    place = endpoint(vendor, os.environ, base_url=base_url, api_key=api_key)
+    match place.signer:
+        case "aws":
+            from .adapters.auth_aws import aws_signer  # noqa: PLC0415  (an adapter is imported when it is used)
+
+            return msgspec.structs.replace(place, authorize=aws_signer())
+        case "google":
+            from .adapters.auth_google import google_tokens  # noqa: PLC0415  (likewise)
+
+            return msgspec.structs.replace(place, authorize=google_tokens())
+        case _:
+            return place
+
+
+async def get_available_models(
+    vendors: Iterable[str] | None = None, *, patience: float = 10.0, transport: Transport | None = None
+) -> AvailableModels:
+    """Ask for the models that are within reach: of these vendors, else of all with a key here and of local servers.
+
+    All are asked at once, each for at most `patience` seconds; one that does not answer is told of in `unreachable`.
+    Raises `CallerError` for a vendor that is none, or that gives no list.
+    """
+
+    def asked(vendor: Vendor, guessed: bool) -> Asked:  # noqa: FBT001  (of a pair)
+        return Asked(vendor, lambda: vendor_endpoint(vendor), guessed)
+
+    places = [asked(vendor, guessed) for vendor, guessed in vendors_to_ask(vendors, os.environ)]
+    return await discover(places, transport or loop_transport(), patience=patience)
+
+
+get_available_models_sync = blocking(get_available_models)
 
 
 def model_of(model: str | Model) -> Model:
@@ -130,6 +283,16 @@ def get_model_rates(model: str) -> Rates | None:
     return _rates[model]
 
 
+def get_embedding_rates(model: str) -> Rates | None:
+    """The same for a model that gives vectors: its list price names no tokens that it gives, and it gives none."""
+    model = _full_name(model)
+    if (known := get_model_rates(model)) is not None:
+        return known
+    from .adapters.prices_genai import list_rates  # noqa: PLC0415  (the price list is slow to import)
+
+    return list_rates(model, gives_tokens=False)
+
+
 def set_model_rates(model: str, rates: Rates) -> None:
     """Say what a model's tokens cost, for this process."""
     _rates[_full_name(model)] = rates
@@ -141,12 +304,49 @@ def _full_name(model: str) -> str:
         vendor, name = vendor_and_model(model)
     except CallerError:
         return model
-    return f"{vendor.name}:{name}"
+    return f"{vendor.own_name}:{name}"
 
 
 def cost(used: tuple[ModelUsage, ...]) -> int | None:
     """The cost in nano-dollars, or None where a price is unknown."""
     return cost_of(used, get_model_rates)
+
+
+def estimate(
+    model: str | Model,
+    prompt: str | Sequence[str | Part | Message],
+    *,
+    tools: Iterable[Tool[..., Any] | ToolSpec] = (),
+    max_tokens: int | None = None,
+) -> Estimate:
+    """What a request will come to, before it is made and without a network: a guess, and a bound.
+
+    `prompt` is words, words and media, or a whole history. With `max_tokens`, the limit of the answer, it says what the
+    request costs at most. How far the numbers can be trusted is in `Estimate`.
+    """
+    name = _full_name(model if isinstance(model, str) else model.name)
+    counted = count_tokens(_messages(prompt), [tool.spec if isinstance(tool, Tool) else tool for tool in tools])
+    rates = get_model_rates(name)
+    guessed = at_most = None
+    if rates is not None:
+        guessed = dollars(rates.cost(ModelUsage.of(name, Usage(input=counted.guess))))
+        if counted.at_most is not None and max_tokens is not None:
+            # Nothing is read from a cache, and who knows in which of its buckets a provider counts the rest.
+            worst = max(
+                rates.cost(ModelUsage.of(name, Usage(**{paid: counted.at_most, given: max_tokens})))
+                for paid in ("input", "cache_write")
+                for given in ("output", "reasoning")
+            )
+            at_most = dollars(worst)
+    return Estimate(name, counted.guess, counted.at_most, max_tokens, guessed, at_most, counted.media)
+
+
+def _messages(prompt: str | Sequence[str | Part | Message]) -> list[Message]:
+    if isinstance(prompt, str):
+        return [Message.user(prompt)]
+    messages = [item for item in prompt if isinstance(item, Message)]
+    words = [item for item in prompt if not isinstance(item, Message)]
+    return [*messages, Message.user(words)] if words else messages
 
 
 def clock() -> int:
@@ -155,5 +355,11 @@ def clock() -> int:
 
 
 def new_run_id() -> str:
+    """An id that nothing else has; the one on the tape, while one plays."""
+    around = surroundings.get()
+    return draw_run_id() if around is None else around.new_id()
+
+
+def draw_run_id() -> str:
     """An id that sorts by time: 12 hexadecimal digits of milliseconds, then 14 of chance."""
     return f"{time.time_ns() // 1_000_000:012x}{os.urandom(7).hex()}"

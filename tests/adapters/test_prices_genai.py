@@ -18,6 +18,7 @@ from genai_prices.types import ModelPrice, TieredPrices
 from journeyman.adapters.prices_genai import _rates, list_rates
 from journeyman.data import ModelUsage, Usage, dollars
 from journeyman.data.usage import PRICE_BANDS
+from journeyman.providers import VENDORS, Rates
 
 SRC = Path(__file__).parents[2] / "src"
 
@@ -38,6 +39,68 @@ def test_a_cent_has_room_for_many_calls():
     rates = list_rates("openai:gpt-5-nano")
     assert rates is not None
     assert rates.cost(ModelUsage.of("m", Usage(input=100, output=10))) == 9_000
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "openai:gpt-5-mini",
+        "openai-responses:gpt-5-mini",
+        "azure:gpt-4o",
+        "anthropic:claude-sonnet-4-5-20250929",
+        "gemini:gemini-2.5-flash",
+        "google:gemini-2.5-flash",
+        "vertex:gemini-2.5-flash",
+        "bedrock:us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "bedrock:us.amazon.nova-lite-v1:0",
+        "mistral:mistral-large-latest",
+        "cohere:command-a-03-2025",
+        "groq:llama-3.3-70b-versatile",
+        "xai:grok-4",
+        "deepseek:deepseek-chat",
+        "openrouter:anthropic/claude-sonnet-4.5",
+        "together:meta-llama/Llama-3.3-70B-Instruct-Turbo",
+        "fireworks:accounts/fireworks/models/deepseek-v4-pro",
+        "cerebras:gpt-oss-120b",
+        "huggingface:meta-llama/Llama-3.3-70B-Instruct:together",
+        "moonshot:kimi-k2.6",
+        "zai:glm-4.7",
+    ],
+)
+def test_every_vendor_of_the_list_is_found_in_it(name):
+    """Under our name for it, with the names that its models have there."""
+    rates = list_rates(name)
+    assert rates is not None
+    assert rates.input > 0
+    assert rates.output > 0
+
+
+def test_the_names_of_providers_are_those_of_the_list():
+    """None of the table's is misspelt; the router's prices are those of whoever it passes a request on to."""
+    known = {provider.id for provider in get_snapshot().providers}
+    named = {row.prices for row in VENDORS.values() if row.prices} - {"huggingface"}
+    assert named <= known
+    assert any(name.startswith("huggingface_") for name in known)
+
+
+def test_sounds_have_prices_of_their_own():
+    """Google's page: Gemini 2.5 Flash takes sound at $1.00 and words at $0.30."""
+    rates = list_rates("gemini:gemini-2.5-flash")
+    assert rates is not None
+    assert (rates.input, rates.audio_input) == (Decimal("0.3"), 1)
+
+
+def test_what_is_charged_by_the_request_too_has_no_rates():
+    """Perplexity takes some dollars for a thousand requests beside its tokens; tokens alone would tell too little."""
+    assert list_rates("perplexity:sonar") is None
+
+
+def test_what_runs_in_this_process_costs_nothing():
+    """That is known; of a server it is not, whoever it may belong to."""
+    assert list_rates("transformers:Qwen/Qwen3-0.6B") == Rates(input=0, output=0)
+    assert list_rates("airllm:x") == Rates(input=0, output=0)
+    for vendor in ("ollama", "lmstudio", "llamacpp", "vllm", "compatible"):
+        assert list_rates(f"{vendor}:x") is None
 
 
 TIERED = [
@@ -82,7 +145,17 @@ def test_every_edge_of_the_list_is_one_of_ours():
 
 @pytest.mark.parametrize(
     "name",
-    ["openai:no-such-model", "nobody:gpt-5", "ollama:llama3", "lmstudio:x", "compatible:gpt-5", "gpt-5", "openai:", ""],
+    [
+        "openai:no-such-model",
+        "nobody:gpt-5",
+        "ollama:llama3",
+        "lmstudio:x",
+        "compatible:gpt-5",
+        "gpt-5",
+        "openai:",
+        "",
+        "huggingface:m",
+    ],
 )
 def test_an_unknown_price_is_none(name):
     """Never zero: neither for models nor for vendors, nor for names that are none."""
@@ -122,3 +195,11 @@ def test_the_list_is_not_loaded_before_it_is_asked():
         env={**os.environ, "PYTHONPATH": str(SRC)},
     )
     assert ended.stdout == "False\n"
+
+
+def test_a_model_that_gives_vectors_needs_no_price_for_them() -> None:
+    """Where one knows that no tokens are given, the price of what is read is enough; else half a price is none."""
+    assert list_rates("openai:text-embedding-3-small") is None
+    rates = list_rates("openai:text-embedding-3-small", gives_tokens=False)
+    assert rates is not None
+    assert (rates.input, rates.output) == (Decimal("0.02"), 0)

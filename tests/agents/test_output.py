@@ -193,3 +193,19 @@ async def test_names_that_clash_and_models_without_tools_are_refused() -> None:
     mute = ScriptedModel([], capabilities=Capabilities(tools=False))
     with pytest.raises(CallerError, match="cannot call tools"):
         await Agent(mute, tools=[final_result]).run("go")
+
+
+@pytest.mark.parametrize("with_tools", [True, False])
+async def test_a_mode_that_excludes_tools_is_not_used_beside_them(with_tools: bool) -> None:  # noqa: FBT001  (a parameter)
+    """Some vendors take a response schema or tools, and refuse both: beside tools the output comes by a tool, too."""
+
+    @tool
+    def look() -> str:
+        """Look."""
+        return "seen"
+
+    line: Any = ToolCall("o", "final_result", '{"x": 1, "y": 2}') if with_tools else '{"x": 1, "y": 2}'
+    model = ScriptedModel([line], capabilities=Capabilities(schema_beside_tools=False))
+    result = await Agent(model, tools=[look] if with_tools else [], output_type=Point).run("go")
+    assert result.output == Point(1, 2)
+    assert (model.requests[0].output is None) is with_tools

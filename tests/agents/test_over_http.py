@@ -67,7 +67,7 @@ async def test_a_bad_day_of_the_provider_loses_nothing(name: str, fault: Fault, 
     script = [ToolCall("call_1", "add", '{"a": 2, "b": 3}'), "It is five.", "It is five."]
     log = MemoryLog()
     async with provider_twin(ScriptedModel(script), faults={1: fault}) as twin:
-        agent = Agent(open_model(name, base_url=twin.url, api_key=KEY), tools=[add], journal=log)
+        agent = Agent(open_model(name, base_url=twin.url, api_key=KEY, retry=None), tools=[add], journal=log)
         with pytest.raises(ProviderError) as caught:
             async with agent.run_stream("2 + 3?") as stream:
                 await stream.finish()
@@ -86,7 +86,7 @@ async def test_an_unreachable_server_is_told_by_its_address() -> None:
     async with provider_twin(ScriptedModel([])) as twin:
         gone = twin.url
     with pytest.raises(ProviderError, match=r"cannot reach http://127\.0\.0\.1") as caught:
-        await Agent(open_model("openai:any", base_url=gone, api_key=KEY)).run("go")
+        await Agent(open_model("openai:any", base_url=gone, api_key=KEY, retry=None)).run("go")
     assert caught.value.kind == "connection"
 
 
@@ -130,7 +130,7 @@ class Endless:
         self.speaking = asyncio.Event()
         self.stopped = asyncio.Event()
 
-    async def respond(self, request: ModelRequest, emit: Emit | None = None) -> ModelResponse:
+    async def respond(self, request: ModelRequest, emit: Emit | None = None, record: object = None) -> ModelResponse:
         assert emit is not None
         try:
             while True:

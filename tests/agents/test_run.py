@@ -36,7 +36,7 @@ class Held:
         self.speaking = asyncio.Event()
         self.cancelled = False
 
-    async def respond(self, request: ModelRequest, emit: Emit | None = None) -> ModelResponse:
+    async def respond(self, request: ModelRequest, emit: Emit | None = None, record: object = None) -> ModelResponse:
         if emit is not None:
             emit([TextDelta("Once")])
         self.speaking.set()

@@ -10,9 +10,13 @@ from typing import NamedTuple
 import pytest
 
 from journeyman.apps.cli import main
+from journeyman.providers import VENDORS
 from journeyman.testing.twin import provider_twin
 
-FOREIGN = ("JOURNEYMAN_", "OPENAI_", "ANTHROPIC_", "GROQ_", "OPENROUTER_", "OLLAMA_", "LMSTUDIO_", "COMPATIBLE_")
+FOREIGN = (
+    "JOURNEYMAN_",
+    *(name for row in VENDORS.values() for name in (*row.key_variables, *row.url_aliases, row.url_env) if name),
+)
 TERMINAL = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 
 
@@ -30,8 +34,10 @@ def place(tmp_path, monkeypatch):
     for name in list(os.environ):
         if name.startswith(FOREIGN) or name in TERMINAL or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+    # A test of a failure is not one of patience.
+    monkeypatch.setenv("JOURNEYMAN_RETRY_ATTEMPTS", "1")
     # Nothing listens on port 9 of a test machine, so that no local server of the developer's is found.
-    for vendor in ("OLLAMA", "LMSTUDIO"):
+    for vendor in ("OLLAMA", "LMSTUDIO", "LLAMACPP", "VLLM"):
         monkeypatch.setenv(f"{vendor}_BASE_URL", "http://127.0.0.1:9/v1")
     return tmp_path
 

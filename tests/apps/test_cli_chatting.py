@@ -165,7 +165,7 @@ class HangsOnce:
         self._others = ScriptedModel([ToolCall("c", "weigh", '{"thing": "egg"}'), "Well then."])
         self._asked = False
 
-    async def respond(self, request, emit=None):
+    async def respond(self, request, emit=None, record=None):
         import asyncio
 
         if self._asked:

@@ -116,7 +116,7 @@ def test_an_interrupt_cancels_the_run(start, served, command):
         capabilities = Capabilities()
         asked = threading.Event()
 
-        async def respond(self, request, emit=None):
+        async def respond(self, request, emit=None, record=None):
             import asyncio
 
             emit([TextDelta("Wait ")])

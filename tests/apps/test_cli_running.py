@@ -26,7 +26,7 @@ class Hanging:
     def __init__(self):
         self.asked = threading.Event()
 
-    async def respond(self, request, emit=None):
+    async def respond(self, request, emit=None, record=None):
         emit([TextDelta("Wait ")])
         self.asked.set()
         await asyncio.Event().wait()
@@ -188,6 +188,15 @@ def test_a_provider_that_fails_is_told_with_the_next_step(command, served, fault
     assert "Traceback" not in done.err
     assert "\x1b" not in done.err
     assert "errored" in done.err
+
+
+def test_how_often_a_request_is_sent_is_said_by_a_flag(command, served):
+    """A number that makes no sense is refused by its name, before anything is sent."""
+    twin = served(["never said"])
+    done = command("run", "hi", "--retry-attempts", "0")
+    assert (done.code, done.out) == (2, "")
+    assert "retry_attempts=0" in done.err
+    assert twin.raw == []
 
 
 def test_a_failed_run_is_an_object_too(command, served):

@@ -12,6 +12,7 @@ from journeyman import Agent, Pending, Rates, set_model_rates, tool
 from journeyman.adapters.log_sqlite import SqliteLog
 from journeyman.apps.cli.flags import Shown
 from journeyman.apps.cli.view.facts import tell_whole_fact
+from journeyman.apps.cli.view.live import as_object, tell_spent
 from journeyman.apps.cli.view.screen import Screen
 from journeyman.data import (
     Failure,
@@ -31,8 +32,12 @@ from journeyman.journal import (
     ChildFinished,
     ChildStarted,
     Instruction,
+    ModelDropped,
+    ModelHedged,
     ModelRequested,
     ModelResponded,
+    ModelRetried,
+    ModelSwitched,
     Parent,
     RetryAsked,
     RunCancelled,
@@ -45,6 +50,7 @@ from journeyman.journal import (
     ToolPending,
     ToolResolved,
     ToolStarted,
+    fold,
 )
 from journeyman.models import ScriptedModel
 
@@ -282,6 +288,10 @@ EVERY_KIND = (
         tags=("kitchen",),
     ),
     ModelRequested(model=MODEL, history=1, iteration=1),
+    ModelRetried(model=MODEL, attempt=2, delay=1.5, failure=Failure("ProviderError", "no \x1b[5mluck"), in_doubt=True),
+    ModelHedged(model="openai:x", delay=2.0),
+    ModelDropped(model="openai:x", usage=Usage(output=9), failure=Failure("ProviderError", "too slow")),
+    ModelSwitched(model="openai:y", failure=Failure("ProviderError", "overloaded")),
     ModelResponded(
         response=ModelResponse(
             Message(
@@ -333,6 +343,10 @@ def test_every_kind_of_fact_is_shown_whole(capsys):
         "      system_prompt: Be exact.",
         "      user: How heavy?",
         "scripted:model, call 1, after 1 messages",
+        "scripted:model, attempt 2 in 1.5 s, may be charged all the same\n      no luck",
+        "openai:x, a second request after 2.0 s",
+        "openai:x was not needed any more, 0 tokens in, 9 out\n      too slow",
+        "to openai:y\n      overloaded",
         "tool_calls, 13 tokens in (3 from the cache), 5 out",
         "      (thinks) hm",
         "      two\n      lines",
@@ -354,6 +368,23 @@ def test_every_kind_of_fact_is_shown_whole(capsys):
     ):
         assert words in out
     assert "\x1b" not in out
+
+
+def test_an_answer_from_a_cache_is_shown_as_one(capsys):
+    """With what it saved, since its own usage is nothing."""
+    answer = ModelResponse(Message.assistant("12 g"), saved=Usage(input=7, output=3))
+    tell_whole_fact(Screen(Shown()), ModelResponded(seq=1, response=answer))
+    assert "stop, from the cache, saved 7 tokens in, 3 out" in capsys.readouterr().out
+
+
+def test_requests_in_doubt_are_on_the_last_line(capsys):
+    """What failed or was cut off on the way may be on the bill, and nobody but the provider knows."""
+    facts = [*EVERY_KIND[:3], RunCancelled()]
+    screen = Screen(Shown())
+    screen.narrate()
+    tell_spent(screen, fold("r", numbered(facts)))
+    assert "1 model call · 1 more in doubt · 0 tokens in" in capsys.readouterr().out
+    assert as_object(fold("r", numbered(facts)), "memory:")["requests_in_doubt"] == 1
 
 
 def test_tail_cuts_long_facts_and_says_how_to_see_them(command):

@@ -5,7 +5,19 @@ import pytest
 from journeyman.apps.cli.flags import Shown
 from journeyman.apps.cli.view.live import Live, call_words
 from journeyman.apps.cli.view.screen import Screen
-from journeyman.observe import Failed, LlmChunk, Output, PartialResult, ThinkingChunk, ToolEnd, ToolProgress, ToolStart
+from journeyman.observe import (
+    Failed,
+    Hedging,
+    LlmChunk,
+    Output,
+    PartialResult,
+    Retrying,
+    Switched,
+    ThinkingChunk,
+    ToolEnd,
+    ToolProgress,
+    ToolStart,
+)
 
 
 @pytest.fixture
@@ -37,6 +49,10 @@ def test_each_kind_of_event_has_its_line(shown):
         ToolEnd("c", "weigh", "12\ng", is_error=False, duration_ms=1.25),
         ToolEnd("c", "weigh", "hot", is_error=True, duration_ms=2500.0),
         LlmChunk("Done.\n"),
+        Retrying("openai:x", 2, 1.5, "too\nfast"),
+        Switched("openai:y", "down"),
+        Hedging("openai:z", 2.0),
+        Switched("openai:z", ""),
         Output("Done."),
         PartialResult({}),
         Failed("ModelError", "told elsewhere"),
@@ -50,6 +66,10 @@ def test_each_kind_of_event_has_its_line(shown):
         "✓ weigh 1.2 ms  12 g",
         "✗ weigh 2.5 s  hot",
         "Done.",
+        "↻ too fast; attempt 2 in 1.5 s",
+        "↻ down; on with openai:y",
+        "↻ nothing for 2.0 s; asking openai:z as well",
+        "↻ it was quicker; on with openai:z",
     ]
 
 

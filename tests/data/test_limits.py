@@ -11,7 +11,8 @@ from journeyman.data import CallerError, Limits
 
 
 @pytest.mark.parametrize(
-    "name", ["max_iterations", "max_cost", "max_tokens", "max_tool_calls", "max_retries", "deadline"]
+    "name",
+    ["max_iterations", "max_cost", "max_tokens", "max_tool_calls", "max_retries", "max_model_retries", "deadline"],
 )
 @pytest.mark.parametrize("value", [-1, -0.5, float("nan"), float("inf"), Decimal("NaN"), Decimal(-1), "1"])
 def test_what_is_no_limit_is_refused(name, value):

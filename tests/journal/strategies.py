@@ -30,8 +30,12 @@ from journeyman.journal import (
     ChildStarted,
     Fact,
     Instruction,
+    ModelDropped,
+    ModelHedged,
     ModelRequested,
     ModelResponded,
+    ModelRetried,
+    ModelSwitched,
     Parent,
     RetryAsked,
     RunCancelled,
@@ -79,7 +83,9 @@ messages = st.builds(Message, roles, st.lists(parts, max_size=4).map(tuple), ori
 usages = st.builds(Usage, counts, counts, counts, counts, counts)
 used = st.lists(st.builds(ModelUsage, words, usages, st.none() | counts, counts), max_size=2).map(tuple)
 finishes = st.none() | st.sampled_from(["stop", "length", "tool_calls", "content_filter", "other"])
-responses = st.builds(ModelResponse, messages, usages, finishes, words, st.none() | words, st.none() | counts)
+responses = st.builds(
+    ModelResponse, messages, usages, finishes, words, st.none() | words, st.none() | counts, st.none() | usages
+)
 failures = st.builds(Failure, words, words, st.none() | st.integers(100, 599), st.none() | words)
 dollars = st.decimals(0, 10**6, allow_nan=False, places=6) | st.floats(0, 1e9)
 limits = st.builds(
@@ -89,6 +95,7 @@ limits = st.builds(
     max_tokens=st.none() | counts,
     max_tool_calls=st.none() | counts,
     max_retries=counts,
+    max_model_retries=st.none() | counts,
     deadline=st.none() | st.floats(0, 1e9),
 )
 instructions = st.none() | st.lists(st.builds(Instruction, words, words), max_size=2).map(tuple)
@@ -112,6 +119,26 @@ facts: st.SearchStrategy[Fact] = st.one_of(
     ),
     st.builds(ModelRequested, **_stamp, model=words, history=counts, iteration=counts),
     st.builds(ModelResponded, **_stamp, response=responses),
+    st.builds(
+        ModelRetried,
+        **_stamp,
+        model=words,
+        attempt=counts,
+        delay=st.floats(0, 1e9),
+        failure=failures,
+        in_doubt=st.booleans(),
+    ),
+    st.builds(ModelSwitched, **_stamp, model=words, failure=st.none() | failures, in_doubt=st.booleans()),
+    st.builds(ModelHedged, **_stamp, model=words, delay=st.floats(0, 1e9)),
+    st.builds(
+        ModelDropped,
+        **_stamp,
+        model=words,
+        usage=st.none() | usages,
+        cost=st.none() | counts,
+        failure=st.none() | failures,
+        in_doubt=st.booleans(),
+    ),
     st.builds(ToolStarted, **_stamp, call_id=words, name=words, attempt=counts),
     st.builds(ToolFinished, **_stamp, result=tool_results, asks_retry=st.booleans()),
     st.builds(ToolPending, **_stamp, call_id=words, reason=st.sampled_from(["pending", "in_doubt"]), info=json_values),
@@ -139,6 +166,7 @@ def runs(draw: st.DrawFn) -> list[Fact]:
     facts: list[Fact] = [RunStarted(agent="a", model="m", fingerprint="f", input=(prompt,), tags=("t",))]
     for turn in range(draw(st.integers(0, 4))):
         facts.append(ModelRequested(model=draw(st.sampled_from(["m", "n"])), history=1, iteration=turn + 1))
+        facts += draw(_on_the_way())
         if draw(st.booleans()):
             facts += draw(_rest())
             facts.append(ModelRequested(model="m", history=1, iteration=turn + 1))
@@ -149,6 +177,19 @@ def runs(draw: st.DrawFn) -> list[Fact]:
     end = st.sampled_from([RunFinished(), RunFinished(reason="stopped"), RunCancelled(), None])
     last = draw(end)
     return numbered([*facts, *([] if last is None else [last])])
+
+
+@st.composite
+def _on_the_way(draw: st.DrawFn) -> list[Fact]:
+    down = Failure("ProviderError", "down", status=503)
+    ways: list[Fact] = [
+        ModelRetried(model="m", attempt=2, delay=1.0, failure=down),
+        ModelSwitched(model="n", failure=down, in_doubt=True),
+        ModelHedged(model="n", delay=2.0),
+        ModelDropped(model="n", usage=Usage(output=1)),
+        ModelDropped(model="n", in_doubt=True),
+    ]
+    return draw(st.lists(st.sampled_from(ways), max_size=3))
 
 
 @st.composite

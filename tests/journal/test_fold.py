@@ -28,8 +28,12 @@ from journeyman.journal import (
     ChildStarted,
     Fact,
     Instruction,
+    ModelDropped,
+    ModelHedged,
     ModelRequested,
     ModelResponded,
+    ModelRetried,
+    ModelSwitched,
     Parent,
     RetryAsked,
     RunCancelled,
@@ -237,6 +241,48 @@ def test_bills_add_up_by_model():
     other = ModelRequested(model="n", history=1, iteration=2)
     state = state_of(ASKED, CALLED, *map(done, "cde"), other, answer, other, answer)
     assert state.used == (ModelUsage("m", Usage(input=3, output=2)), ModelUsage("n", Usage(input=10), stated=80))
+
+
+DOWN = Failure("ProviderError", "down", status=503)
+
+
+def test_repeated_requests_are_counted():
+    """They are one budget for the whole run; those that may have been paid for all the same are counted apart."""
+    retried = ModelRetried(model="m", attempt=2, delay=1.0, failure=DOWN)
+    state = state_of(ASKED, retried, replace(retried, in_doubt=True), CALLED)
+    assert (state.model_retries, state.in_doubt, state.retries, state.iterations) == (2, 1, 0, 1)
+    assert (state.requested, state_of(ASKED, retried).requested) == (False, True)
+
+
+def test_an_answer_is_charged_to_the_model_that_gave_it():
+    """To the one that was switched to; after another attempt, to the first one again; a hedge alone changes nothing."""
+    switched, hedged = ModelSwitched(model="n", failure=DOWN), ModelHedged(model="o", delay=1.0)
+    again = ModelRetried(model="m", attempt=2, delay=1.0, failure=DOWN)
+    for facts, model in (((switched,), "n"), ((switched, again), "m"), ((hedged,), "m")):
+        assert state_of(ASKED, *facts, CALLED).used == (ModelUsage(model, Usage(input=3, output=2)),)
+
+
+def test_a_request_that_was_not_needed_is_paid_for_where_it_is_known():
+    """On the bill of its own model, with what the provider said that it charged; else it is in doubt."""
+    known = ModelDropped(model="n", usage=Usage(output=9), cost=40)
+    unknown = ModelDropped(model="n", in_doubt=True)
+    state = state_of(ASKED, known, unknown, CALLED)
+    assert state.used == (ModelUsage("n", Usage(output=9), stated=40), ModelUsage("m", Usage(input=3, output=2)))
+    assert state.in_doubt == 1
+
+
+def test_an_answer_from_a_cache_is_on_no_bill():
+    """Whatever it once used."""
+    answer = ModelResponse(Message.assistant("hi"), saved=Usage(input=9))
+    assert state_of(ASKED, ModelResponded(response=answer)).used == ()
+
+
+def test_a_branch_in_the_middle_of_a_turn_inherits_the_budget():
+    """With new words it begins a turn of its own, and a budget."""
+    again = ModelRetried(model="m", attempt=2, delay=1.0, failure=DOWN)
+    inherited = state_of(ASKED, again)
+    assert begin("s", replace(START, seq=0, input=()), inherited).model_retries == 1
+    assert begin("s", replace(START, seq=0), inherited).model_retries == 0
 
 
 def test_an_answer_without_a_reason_to_end_has_another_one():

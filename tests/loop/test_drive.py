@@ -42,7 +42,7 @@ class Speaks:
         self.events = events
         self.inner = ScriptedModel(script)
 
-    async def respond(self, request: ModelRequest, emit: Emit | None = None) -> ModelResponse:
+    async def respond(self, request: ModelRequest, emit: Emit | None = None, record: object = None) -> ModelResponse:
         self.events.append("(asked)")
         return await self.inner.respond(request, emit)
 

@@ -39,7 +39,7 @@ CALL = ToolCall("call_1", "add", '{"a":1,"b":2}')
 
 
 def model_at(url, vendor):
-    return open_model(f"{vendor}:some-model", base_url=url, api_key=KEY)
+    return open_model(f"{vendor}:some-model", base_url=url, api_key=KEY, retry=None)
 
 
 @contextlib.asynccontextmanager
@@ -209,7 +209,7 @@ async def test_error_within_a_stream(vendor):
         name = "broken:model"
         capabilities = Capabilities()
 
-        async def respond(self, request, emit=None):
+        async def respond(self, request, emit=None, record=None):
             emit([TextDelta("Well")])
             await heard.wait()
             raise ProviderError("too many of you", status=529)
@@ -242,7 +242,7 @@ async def test_error_without_a_key():
     """A server on this machine needs no key, and its errors are as clear."""
     async with provider_twin([], faults={0: Fault(status=500, message="out of memory")}) as twin:
         with pytest.raises(ProviderError, match="out of memory"):
-            await open_model("ollama:qwen", base_url=twin.url).respond(ASK)
+            await open_model("ollama:qwen", base_url=twin.url, retry=None).respond(ASK)
     assert "authorization" not in twin.raw[0].headers
 
 
@@ -334,9 +334,14 @@ def counted():
     class Fresh(Counted):
         pass
 
-    model = open_model("anthropic:m", api_key=KEY)
+    model = open_model("anthropic:m", retry=None, api_key=KEY)
     return WiredModel(
-        model.name, model.dialect, where=model._where, capabilities=Capabilities(), shared=loop_transport, fresh=Fresh
+        model.name,
+        model.dialect,
+        where=model.line._where,
+        capabilities=Capabilities(),
+        shared=loop_transport,
+        fresh=Fresh,
     ), Fresh
 
 
@@ -363,7 +368,7 @@ async def test_own_connections_of_several():
 async def test_transport_of_the_callers():
     """A transport that was passed in is used, and stays open for whoever made it."""
     transport = Counted()
-    model = open_model("anthropic:m", api_key=KEY, transport=transport)
+    model = open_model("anthropic:m", retry=None, api_key=KEY, transport=transport)
     async with model:
         assert (await model.respond(ASK)).message.role == "assistant"
     assert Counted.closed == 0

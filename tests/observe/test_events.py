@@ -22,8 +22,11 @@ from journeyman.data import (
     deltas_of,
 )
 from journeyman.journal import (
+    ModelHedged,
     ModelRequested,
     ModelResponded,
+    ModelRetried,
+    ModelSwitched,
     RunFailed,
     RunFinished,
     RunStarted,
@@ -36,9 +39,12 @@ from journeyman.observe import (
     Event,
     EventView,
     Failed,
+    Hedging,
     LlmChunk,
     Output,
     PartialResult,
+    Retrying,
+    Switched,
     ThinkingChunk,
     ToolEnd,
     ToolProgress,
@@ -240,6 +246,23 @@ def test_facts_without_anything_to_show_are_silent():
     assert events_of([RunStarted(agent="a", model="m", fingerprint="f", input=())]) == []
 
 
+def test_what_happens_on_the_way_to_an_answer_is_told():
+    """A repeated request, another model with and without a failure before it, a second request beside the first."""
+    down = Failure("ProviderError", "down", status=503)
+    facts = [
+        ModelRetried(model="m", attempt=2, delay=1.5, failure=down),
+        ModelSwitched(model="n", failure=down),
+        ModelHedged(model="o", delay=2.0),
+        ModelSwitched(model="o"),
+    ]
+    assert events_of([REQUESTED, *facts]) == [
+        Retrying("m", 2, 1.5, "down"),
+        Switched("n", "down"),
+        Hedging("o", 2.0),
+        Switched("o", ""),
+    ]
+
+
 @pytest.mark.parametrize(
     ("event", "kind"),
     [
@@ -249,6 +272,9 @@ def test_facts_without_anything_to_show_are_silent():
         (ToolEnd("1", "t", "r", is_error=False, duration_ms=1.0), "tool_end"),
         (ToolProgress("1", "m", None), "progress"),
         (PartialResult({"a": 1}), "partial_result"),
+        (Retrying("m", 2, 1.5, "down"), "retrying"),
+        (Switched("n", "down"), "switched"),
+        (Hedging("n", 2.0), "hedging"),
         (Failed("T", "m"), "error"),
         (Output("x"), "output"),
     ],

@@ -51,6 +51,12 @@ def test_a_bucket_without_a_price_costs_as_its_kind():
     assert Rates(input=2, output=10, cache_read=0).cost(of(Usage(cache_read=1000))) == 0
 
 
+def test_prices_of_sounds_are_for_knowing_only():
+    """Providers do not tell sounds apart in what they count."""
+    with_sounds = Rates(input=2, output=10, audio_input=100, audio_output=100)
+    assert with_sounds.cost(of(Usage(1, 1, 1, 1, 1))) == Rates(input=2, output=10).cost(of(Usage(1, 1, 1, 1, 1)))
+
+
 def test_costs_are_rounded_up():
     """A tenth of a nano-dollar is one: a budget may be too careful, never too generous."""
     assert Rates(input=Decimal("0.0001"), output=0).cost(of(Usage(input=1))) == 1
@@ -93,7 +99,9 @@ def test_a_tier_of_ones_own_is_never_missed():
 
 
 @pytest.mark.parametrize("price", [-1, -0.5, float("nan"), float("inf"), Decimal("NaN")])
-@pytest.mark.parametrize("name", ["input", "output", "cache_read", "cache_write", "reasoning"])
+@pytest.mark.parametrize(
+    "name", ["input", "output", "cache_read", "cache_write", "reasoning", "audio_input", "audio_output"]
+)
 def test_what_is_no_price_is_refused(name, price):
     """By name."""
     with pytest.raises(CallerError, match=rf"Rates\({name}="):

@@ -18,8 +18,8 @@ from journeyman.data import (
 )
 from journeyman.models import ScriptedModel
 from journeyman.providers import Capabilities
-from journeyman.serve import Gateway, check_binding
-from journeyman.serve.wires import Stamp
+from journeyman.serve import Bounds, Gateway, check_binding
+from journeyman.wire import Stamp
 
 TOKEN = Secret("a-token-of-ours")
 ASK = {"model": "any", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 9}
@@ -118,7 +118,7 @@ class Live:
         self.work = work
         self.requests = []
 
-    async def respond(self, request, emit=None):
+    async def respond(self, request, emit=None, record=None):
         self.requests.append(request)
         return await self.work(emit)
 
@@ -306,7 +306,7 @@ async def test_health():
     assert (reply.status, reply.json) == (200, {"status": "ok"})
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/embeddings", "/v1/messages/count_tokens", "/v1/v1/messages"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/audio/speech", "/v1/messages/count_tokens", "/v1/v1/messages"])
 async def test_unknown_path(path):
     """A path that is not there is not found, said in the words of the wire that the client speaks."""
     status, message = refused("openai_chat", await call(Gateway({}), "POST", path))
@@ -333,7 +333,7 @@ async def test_no_request(wire, body):
 async def test_too_large(wire):
     """A body above the limit is refused with the limit and its parameter, whether it says its length or not."""
     model = ScriptedModel([])
-    gateway = Gateway(model, max_body_bytes=10)
+    gateway = Gateway(model, bounds=Bounds(max_body_bytes=10))
     for headers, pieces in (({}, [b"12345678", b"123"]), ({"content-length": "11"}, [b"12345678901"])):
         reply = await Client(gateway, "POST", WIRES[wire], pieces, headers).run()
         assert refused(wire, reply) == (413, "the request is larger than 10 bytes (max_body_bytes=10)")
@@ -343,7 +343,7 @@ async def test_too_large(wire):
 @BOTH
 async def test_far_too_large(wire):
     """A body without end is not read to its end."""
-    client = Client(Gateway({}, max_body_bytes=10), "POST", WIRES[wire], [b"12345678"] * 9)
+    client = Client(Gateway({}, bounds=Bounds(max_body_bytes=10)), "POST", WIRES[wire], [b"12345678"] * 9)
     assert refused(wire, await client.run())[0] == 413
     assert len(client.pieces) == 6
 
@@ -352,7 +352,7 @@ async def test_far_too_large(wire):
 async def test_as_large_as_allowed(wire):
     """A body of exactly the limit is taken."""
     body = json.dumps(ASK).encode()
-    gateway = Gateway(ScriptedModel(["Hello"]), max_body_bytes=len(body))
+    gateway = Gateway(ScriptedModel(["Hello"]), bounds=Bounds(max_body_bytes=len(body)))
     reply = await call(gateway, "POST", WIRES[wire], body, {"content-length": str(len(body))})
     assert said(wire, reply) == (200, "Hello")
 

@@ -218,7 +218,7 @@ async def test_client_hangs_up(stream):
     class Slowly:
         name = "slow:model"
 
-        async def respond(self, request, emit=None):
+        async def respond(self, request, emit=None, record=None):
             if emit:
                 emit([TextDelta("Well")])
             asked.set()

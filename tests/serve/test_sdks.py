@@ -63,7 +63,7 @@ class Broken:
     name = "broken:model"
     capabilities = Capabilities()
 
-    async def respond(self, request, emit=None):
+    async def respond(self, request, emit=None, record=None):
         if emit:
             emit([TextDelta("Well")])
         raise ProviderError("it fell over", status=500)

@@ -20,7 +20,7 @@ ASK = ModelRequest("", (Message.user("Hi"),))
 
 
 def model_at(twin, vendor):
-    return open_model(f"{vendor}:any", base_url=twin.url, api_key="test")
+    return open_model(f"{vendor}:any", base_url=twin.url, api_key="test", retry=None)
 
 
 async def ask(twin, vendor, *, stream=False):
@@ -343,3 +343,87 @@ def test_names_of_the_room():
     assert set(journeyman.testing.__all__) <= set(dir(journeyman.testing))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = journeyman.testing.nothing
+
+
+# --- faults of streams ------------------------------------------------------------------------------------------------------
+
+
+async def raw_stream(fault, said="Hällo wörld and more"):
+    """The bytes of a streamed answer on OpenAI's wire, up to where they end, and whether they ended well."""
+    body = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
+    got = b""
+    async with provider_twin([said], faults={0: fault}) as twin, aiohttp.ClientSession() as client:
+        async with client.post(f"{twin.url}/v1/chat/completions", json=body) as reply:
+            try:
+                async for piece in reply.content.iter_any():
+                    got += piece
+            except aiohttp.ClientPayloadError:
+                return got, False
+    return got, True
+
+
+def blocks(data):
+    return [block for block in data.split(b"\n\n") if block]
+
+
+async def test_an_event_comes_twice():
+    """`duplicate` sends one event of a stream again, right behind itself, and leaves the others as they are."""
+    plain, _ = await raw_stream(Fault())
+    doubled, whole = await raw_stream(Fault(duplicate=2))
+    events = blocks(plain)
+    assert whole
+    assert blocks(doubled) == [*events[:3], events[2], *events[3:]]
+
+
+async def test_an_event_comes_late():
+    """`reorder` sends one event behind its successor; the last has none and keeps its place."""
+    events = blocks((await raw_stream(Fault()))[0])
+    late = blocks((await raw_stream(Fault(reorder=1)))[0])
+    assert late == [events[0], events[2], events[1], *events[3:]]
+    assert blocks((await raw_stream(Fault(reorder=len(events) - 1)))[0]) == events
+
+
+async def test_a_cut_in_the_middle_of_a_character():
+    """`cut="mid_character"` ends the stream with half a letter."""
+    got, whole = await raw_stream(Fault(cut="mid_character"))
+    assert not whole
+    assert got.endswith("ä".encode()[:1])
+    with pytest.raises(UnicodeDecodeError):
+        got.decode()
+
+
+async def test_a_cut_in_the_middle_of_an_event():
+    """`cut="mid_event"` ends the stream within its second event."""
+    events = blocks((await raw_stream(Fault()))[0])
+    got, whole = await raw_stream(Fault(cut="mid_event"))
+    assert not whole
+    assert blocks(got)[0] == events[0]
+    assert events[1].startswith(blocks(got)[1])
+    assert 0 < len(blocks(got)[1]) < len(events[1])
+
+
+async def test_a_slow_first_token():
+    """`first_token` waits between the head of the reply and its first words, and nowhere else."""
+    waited = []
+
+    async def sleep(seconds):
+        waited.append(seconds)
+
+    async with provider_twin(["Hi"] * 2, faults={0: Fault(first_token=3.5)}, sleep=sleep) as twin:
+        model = open_model("openai:m", base_url=twin.url, api_key="x")
+        async with model:
+            for _ in range(2):
+                response = await model.respond(ModelRequest("", (Message.user("x"),)), lambda _: None)
+                assert response.message.text == "Hi"
+    assert waited == [3.5]
+
+
+async def test_a_rule_answers():
+    """A function of the request is a provider as well."""
+    async with provider_twin(lambda request: request.messages[-1].text[::-1]) as twin:
+        model = open_model("openai:m", base_url=twin.url, api_key="x")
+        async with model:
+            answers = [
+                (await model.respond(ModelRequest("", (Message.user(words),)))).message.text for words in ("abc", "de")
+            ]
+    assert answers == ["cba", "ed"]

@@ -117,6 +117,33 @@ def test_a_thinking_budget_leaves_room_for_the_answer():
     assert sent(thinking_tokens=0)["thinking"] == {"type": "disabled"}
 
 
+CALL = ToolCall("toolu_1", "weather", "{}")
+RESULT = Message("tool", (ToolResult("toolu_1", "rain"),))
+SIGNED = Message("assistant", (Thinking("Hm.", own(signature="c2ln")), CALL))
+VEILED = Message("assistant", (Opaque("anthropic", {"type": "redacted_thinking", "data": "eA=="}), CALL))
+UNSIGNED = Message("assistant", (Thinking("Hm.", foreign(key="reasoning")), CALL))
+
+
+@pytest.mark.parametrize(
+    ("messages", "thinks"),
+    [
+        ((HELLO, SIGNED, RESULT), True),
+        ((HELLO, VEILED, RESULT), True),
+        # Only the first answer of a loop has thoughts, unless they are interleaved with the calls.
+        ((HELLO, SIGNED, RESULT, Message("assistant", (CALL,)), RESULT), True),
+        ((HELLO, UNSIGNED, RESULT), False),
+        ((HELLO, UNSIGNED, RESULT, HELLO), False),
+        ((HELLO, SIGNED, RESULT, Message.assistant("Rain."), HELLO, UNSIGNED, RESULT), False),
+        ((HELLO, SIGNED, HELLO, UNSIGNED, RESULT), False),
+        ((HELLO, UNSIGNED, RESULT, Message.assistant("Rain."), HELLO), True),
+    ],
+    ids=["ours", "veiled", "second round", "theirs", "interrupted", "after a turn", "after a call", "over"],
+)
+def test_a_tool_loop_without_signed_thoughts_goes_on_without_thinking(messages, thinks):
+    """With a budget the API refuses to go on with a tool loop that another model began; the next turn thinks again."""
+    assert ("thinking" in sent(*messages, thinking_tokens=2000)) is thinks
+
+
 def test_words_for_effort_are_translated():
     """Words that other providers use for little or no thinking become what this one knows."""
     assert sent(reasoning_effort="minimal")["output_config"] == {"effort": "low"}

@@ -6,7 +6,8 @@ import anthropic
 import httpx2
 import pytest
 
-from journeyman.data import Message, ModelResponse, Opaque, Text, Thinking, ToolCall, Usage, deltas_of
+from journeyman.data import Message, ModelRequest, ModelResponse, Opaque, Text, Thinking, ToolCall, Usage, deltas_of
+from journeyman.wire import Stamp
 from journeyman.wire.anthropic import Anthropic
 from journeyman.wire.http import HttpReply, HttpRequest
 
@@ -66,7 +67,7 @@ def test_the_official_client_reads_our_answer_and_we_its_request():
 @pytest.mark.parametrize("fed", [True, False])
 def test_the_official_client_reads_our_stream(fed):
     """The SDK folds our events to the answer, fed in deltas or rendered at once."""
-    renderer = WIRE.renderer(model="claude-test", raw_id="msg_7")
+    renderer = WIRE.renderer(Stamp("7", request=ModelRequest("claude-test", ())))
     deltas = list(deltas_of(ANSWER.message)) if fed else []
     body = b"".join(map(renderer.feed, deltas)) + renderer.finish(ANSWER)
     seen: list[HttpRequest] = []

@@ -16,6 +16,7 @@ from journeyman.data import (
     Image,
     JsonOutput,
     Message,
+    ModelRequest,
     ModelResponse,
     Opaque,
     Settings,
@@ -31,6 +32,7 @@ from journeyman.data import (
     Usage,
     deltas_of,
 )
+from journeyman.wire import Stamp
 from journeyman.wire.anthropic import Anthropic
 from journeyman.wire.http import HttpRequest
 
@@ -254,6 +256,11 @@ COUNTS = st.integers(0, 10**9)
 USAGES = st.builds(Usage, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS)
 
 
+def stamp_of(answer: ModelResponse) -> Stamp:
+    """What a server would say beforehand if it knew the answer."""
+    return Stamp((answer.raw_id or "").removeprefix("msg_"), request=ModelRequest(answer.model, ()))
+
+
 @st.composite
 def responses(draw: st.DrawFn, parts: Any = TEXTS | THOUGHTS | CALLS | OPAQUES) -> ModelResponse:
     chosen = tuple(draw(st.lists(parts, max_size=6)))
@@ -264,7 +271,8 @@ def responses(draw: st.DrawFn, parts: Any = TEXTS | THOUGHTS | CALLS | OPAQUES) 
         origin = own(stop_reason="stop_sequence", stop_sequence="END")
     elif finish is None and draw(st.booleans()):
         finish, origin = "other", own(stop_reason="pause_turn", container={"id": "c"})
-    return ModelResponse(Message("assistant", chosen, origin), draw(USAGES), finish, draw(WORDS), draw(WORDS))
+    raw_id = "msg_" + draw(st.text("abc123", min_size=1, max_size=9))
+    return ModelResponse(Message("assistant", chosen, origin), draw(USAGES), finish, draw(WORDS), raw_id)
 
 
 @given(responses())
@@ -290,7 +298,7 @@ def test_an_answer_that_was_fed_in_deltas_is_the_same_answer(response, places):
             merged[-1] = type(part)(last.text + part.text, part.origin)
         else:
             merged.append(part)
-    renderer = WIRE.renderer(model=response.model, raw_id=response.raw_id)
+    renderer = WIRE.renderer(stamp_of(response))
     data = b"".join(map(renderer.feed, deltas_of(response.message))) + renderer.finish(response)
     expected = msgspec.structs.replace(response, message=Message("assistant", tuple(merged), response.message.origin))
     assert streamed_and_read(cut(data, places)) == expected
@@ -305,8 +313,8 @@ def test_what_deltas_do_not_tell_comes_at_the_end():
         Opaque("gemini", {}),
         ToolResult("x"),
     )
-    response = ModelResponse(Message("assistant", parts), model="m", raw_id="i")
-    renderer = WIRE.renderer(model="m", raw_id="i")
+    response = ModelResponse(Message("assistant", parts), model="m", raw_id="msg_i")
+    renderer = WIRE.renderer(stamp_of(response))
     data = [renderer.feed(ThinkingDelta("")), renderer.feed(TextDelta("so")), renderer.finish(response)]
     assert streamed_and_read(data) == msgspec.structs.replace(response, message=Message("assistant", parts[:3]))
 
@@ -316,7 +324,7 @@ def test_a_stream_of_this_wire_can_be_served_on_block_by_block():
     thoughts = (Thinking("a", own(signature="1")), Thinking("b", own(signature="2")), Thinking("", own(signature="3")))
     parts = (*thoughts, Text("so"), ToolCall("a", "f"), Opaque("anthropic", {"type": "redacted_thinking", "data": "d"}))
     answer = ModelResponse(Message("assistant", parts), Usage(1), "tool_calls", "m", "msg_1")
-    upstream, downstream = WIRE.decoder(), WIRE.renderer(model=answer.model, raw_id=answer.raw_id)
+    upstream, downstream = WIRE.decoder(), WIRE.renderer(stamp_of(answer))
     passed = [downstream.feed(delta) for delta in upstream.feed(WIRE.renderer().finish(answer))]
     assert streamed_and_read([*passed, downstream.finish(upstream.finish())]) == answer
 

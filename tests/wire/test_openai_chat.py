@@ -27,7 +27,7 @@ from journeyman.data import (
     Usage,
     deltas_of,
 )
-from journeyman.wire import ChatQuirks, Dialect, HttpReply, HttpRequest, dialect
+from journeyman.wire import ChatQuirks, Dialect, HttpReply, HttpRequest, Stamp, dialect
 from journeyman.wire.openai_chat import OpenAIChat
 
 CHAT: Dialect = OpenAIChat()
@@ -70,7 +70,9 @@ def responses(draw: st.DrawFn) -> ModelResponse:
     origin = None if details is None else own(extra_content={"google": {"thought_signature": details}})
     usage = draw(st.builds(Usage, counts, counts, counts, counts, counts))
     cost = draw(st.one_of(st.none(), st.integers(0, 10**12)))
-    return ModelResponse(Message("assistant", tuple(parts), origin), usage, finish, draw(names), draw(names), cost)
+    return ModelResponse(
+        Message("assistant", tuple(parts), origin), usage, finish, draw(names), f"chatcmpl-{draw(names)}", cost
+    )
 
 
 def cut(body: bytes, cuts: list[int]) -> list[bytes]:
@@ -79,7 +81,8 @@ def cut(body: bytes, cuts: list[int]) -> list[bytes]:
 
 
 def streamed(answer: ModelResponse, *, fed: bool) -> bytes:
-    renderer = OpenAIChat().renderer(model=answer.model, raw_id=answer.raw_id or "")
+    stamp = Stamp((answer.raw_id or "").removeprefix("chatcmpl-"), request=ModelRequest(answer.model, ()))
+    renderer = OpenAIChat().renderer(stamp)
     pieces = [renderer.feed(delta) for delta in deltas_of(answer.message)] if fed else []
     return b"".join(pieces) + renderer.finish(answer)
 

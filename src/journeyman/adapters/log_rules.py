@@ -9,7 +9,18 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from ..data import CallerError, Conflict
-from ..journal import Fact, RunQuery, RunStarted, RunSummary
+from ..journal import (
+    Fact,
+    ModelRequested,
+    RunCancelled,
+    RunFailed,
+    RunFinished,
+    RunPaused,
+    RunQuery,
+    RunResumed,
+    RunStarted,
+    RunSummary,
+)
 
 
 def check_batch(run: str, at: int, facts: Sequence[Fact]) -> None:
@@ -66,6 +77,17 @@ def unknown(run: str) -> CallerError:
 def closed(name: str) -> CallerError:
     """Nothing can be asked of a closed log."""
     return CallerError(f"{name} is closed; open another one")
+
+
+def ended_with(fact: Fact, *, before: bool | None) -> bool | None:
+    """Whether a run is at its end after a fact, as its summary's status says; None where that is not known before either."""
+    match fact:
+        case RunFinished() | RunFailed() | RunCancelled():
+            return True
+        case RunStarted() | ModelRequested() | RunPaused() | RunResumed():
+            return False
+        case _:
+            return before
 
 
 class Part(NamedTuple):
@@ -144,6 +166,11 @@ class Followers:
         finally:
             self._leave(run, follower)
 
+    def runs(self) -> tuple[str, ...]:
+        """The runs that somebody follows."""
+        with self._lock:
+            return tuple(self.waiting)
+
     def wake(self, run: str) -> None:
         """The run has something new."""
         with self._lock:
@@ -155,9 +182,7 @@ class Followers:
 
     def wake_all(self) -> None:
         """Any run may have something new."""
-        with self._lock:
-            runs = tuple(self.waiting)
-        for run in runs:
+        for run in self.runs():
             self.wake(run)
 
     def _leave(self, run: str, follower: Follower) -> None:

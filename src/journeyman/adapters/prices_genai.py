@@ -7,36 +7,43 @@ from decimal import Decimal
 
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelPrice, TieredPrices
+from msgspec.structs import replace
 
-from ..providers import Rates
-
-_PROVIDERS = {"lmstudio": None, "ollama": None, "compatible": None}
-"""Vendors of ours that the list does not know; all others have the same name there."""
+from ..providers import Rates, vendor_named
 
 
-def list_rates(model: str) -> Rates | None:
-    """The rates of `vendor:model` as of today, or None where the list has no price for input and output."""
-    vendor, _, name = model.partition(":")
-    provider = _PROVIDERS.get(vendor, vendor)
-    if provider is None or not name:
+def list_rates(model: str, *, gives_tokens: bool = True) -> Rates | None:
+    """The rates of `vendor:model` as of today, or None where the list has no price for input and output.
+
+    What is charged by the request as well has no rates either: tokens alone would tell less than is paid. What runs
+    in this process costs nothing. A model of which one knows that it gives no tokens (but vectors) needs no price for
+    them. A server of one's own has no price that anybody but its owner could know.
+    """
+    name, _, reference = model.partition(":")
+    vendor = vendor_named(name)
+    if vendor is None or not reference:
         return None
+    if vendor.dialect == "in_process":
+        return Rates(input=0, output=0)
+    provider = vendor.prices
+    if provider == "huggingface":
+        # The list has a provider for each of those that the router passes requests on to.
+        reference, _, host = reference.partition(":")
+        provider = f"huggingface_{host}"
+    return None if provider is None else _listed(provider, reference, gives_tokens=gives_tokens)
+
+
+def _listed(provider: str, reference: str, *, gives_tokens: bool) -> Rates | None:
     try:
-        _, found = get_snapshot().find_provider_model(name, None, provider, None)
+        _, found = get_snapshot().find_provider_model(reference, None, provider, None)
     except LookupError:
         return None
     prices = found.get_prices(datetime.now(UTC))
-    base = _rates(prices, 0)
+    base = None if getattr(prices, "requests_kcount", None) else _rates(prices, 0, gives_tokens=gives_tokens)
     if base is None:
         return None
-    tiers = ((start, _rates(prices, start)) for start in sorted(_starts(prices)))
-    return Rates(
-        input=base.input,
-        output=base.output,
-        cache_read=base.cache_read,
-        cache_write=base.cache_write,
-        reasoning=base.reasoning,
-        tiers=tuple((start, tier) for start, tier in tiers if tier is not None),
-    )
+    tiers = ((start, _rates(prices, start, gives_tokens=gives_tokens)) for start in sorted(_starts(prices)))
+    return replace(base, tiers=tuple((start, tier) for start, tier in tiers if tier is not None))
 
 
 def _starts(prices: ModelPrice) -> set[int]:
@@ -44,7 +51,7 @@ def _starts(prices: ModelPrice) -> set[int]:
     return {tier.start for price in tiered for tier in price.tiers}
 
 
-def _rates(prices: ModelPrice, start: int) -> Rates | None:
+def _rates(prices: ModelPrice, start: int, *, gives_tokens: bool = True) -> Rates | None:
     def at(price: Decimal | TieredPrices | None) -> Decimal | None:
         if not isinstance(price, TieredPrices):
             return price
@@ -52,12 +59,14 @@ def _rates(prices: ModelPrice, start: int) -> Rates | None:
         return reached[-1] if reached and start else price.base
 
     paid, given = at(prices.input_mtok), at(prices.output_mtok)
-    if paid is None or given is None:
+    if paid is None or (given is None and gives_tokens):
         return None
     return Rates(
         input=paid,
-        output=given,
+        output=given or Decimal(0),
         cache_read=at(prices.cache_read_mtok),
         cache_write=at(prices.cache_write_mtok),
         reasoning=at(getattr(prices, "output_reasoning_mtok", None)),
+        audio_input=at(getattr(prices, "input_audio_mtok", None)),
+        audio_output=at(getattr(prices, "output_audio_mtok", None)),
     )

@@ -57,13 +57,14 @@ class AgentOptions(TypedDict, total=False):
     max_tokens: int | None
     max_tool_calls: int | None
     max_retries: int
+    max_model_retries: int | None
     deadline: float | None
     journal: str | Log | None
     callbacks: Callbacks | None
     mode: Mode
 
 
-_LIMITS = ("max_iterations", "max_cost", "max_tokens", "max_tool_calls", "max_retries", "deadline")
+_LIMITS = ("max_iterations", "max_cost", "max_tokens", "max_tool_calls", "max_retries", "max_model_retries", "deadline")
 
 
 class Agent(Generic[T]):

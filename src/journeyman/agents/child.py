@@ -49,20 +49,22 @@ async def _delegated(agent: Agent[Any], parent: Drive, context: RunContext[Any],
         # The child's first fact before the parent's word of it: a crash between them leaves a run that nobody speaks of,
         # not a word of a run that is not there.
         await stretch.drive.commit()
-        parent.record(ChildStarted(call_id=context.call_id, run=stretch.drive.state.run, agent=agent.name))
+        await parent.record_in_turn(
+            ChildStarted(call_id=context.call_id, run=stretch.drive.state.run, agent=agent.name)
+        )
         await parent.commit()
     try:
         result = await stretch.work()
     except JourneymanError as error:
         raise JourneymanError(f"its run {stretch.drive.state.run} failed: {type(error).__name__}: {error}") from error
     finally:
-        _count(stretch.drive.state, counted, parent, context.call_id)
+        await _count(stretch.drive.state, counted, parent, context.call_id)
     if result.status == "waiting":
         raise Pending({"run": result.run_id, "calls": [call.id for call in result.pending]})
     return result_text(result.output)
 
 
-def _count(child: RunState, counted: tuple[ModelUsage, ...], parent: Drive, call_id: str) -> None:
+async def _count(child: RunState, counted: tuple[ModelUsage, ...], parent: Drive, call_id: str) -> None:
     used = usage_since(child.used, counted)
     if used:
-        parent.record(ChildFinished(call_id=call_id, run=child.run, used=used))
+        await parent.record_in_turn(ChildFinished(call_id=call_id, run=child.run, used=used))

@@ -39,8 +39,10 @@ def make_plan(  # noqa: PLR0913  (the one place where an agent's options come to
     specs = tuple(tool.spec for tool in tools.values())
     output_tool = json_output = None
     if output.schema is not None:
-        # A union with str leaves the choice to the model, which the native mode would take away.
-        if model.capabilities.json_schema and not output.allows_text:
+        # A union with str leaves the choice to the model, which the native mode would take away; and at some vendors the
+        # mode and tools exclude each other.
+        native = model.capabilities.json_schema and (model.capabilities.schema_beside_tools or not tools)
+        if native and not output.allows_text:
             json_output = _native(output)
         else:
             output_tool = OUTPUT_TOOL

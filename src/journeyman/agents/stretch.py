@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -16,7 +17,7 @@ from ..compose import clock, cost, get_model_rates, new_memory_log, new_run_id, 
 from ..data import CallerError, Limits, Message, Part, ToolResult, failure_of
 from ..guard import Ledger
 from ..journal import Checkpoint, Instruction, Log, Parent, RunResumed, RunStarted, RunState, ToolResolved, begin, load
-from ..loop import Control, Drive, Plan, World
+from ..loop import Control, Drive, Opening, Plan, Track, TrackedModel, World, surroundings
 from ..models import Model
 from ..observe import Callbacks, CallbackTap, Feed, plain_output
 from ..schema import result_text
@@ -74,6 +75,8 @@ class Stretch(Generic[T]):
         self._parent = parent
         self._parent_ledger = ledger
         self._opening: AbstractAsyncContextManager[Log] | None = None
+        self._surroundings = surroundings.get()
+        self._track: Track | None = None
         callbacks = options.get("callbacks") or agent.callbacks
         self._tap = None if callbacks is None or not callbacks.are_any() else CallbackTap(callbacks, self.output_of)
         streams = streams or (callbacks is not None and callbacks.wants_stream)
@@ -112,6 +115,7 @@ class Stretch(Generic[T]):
         limits = self.options.get("limits")
         if self._tap is not None:
             self._tap.catch_up(loaded.facts)
+        self._find_track(parent=state.parent, resumes=run)
         self._drive(state, limits or state.limits, facts=loaded.facts)
         if state.status == "finished":
             if answers:
@@ -142,6 +146,8 @@ class Stretch(Generic[T]):
         self.feed.close()
         if self._tap is not None:
             await self._tap.drain()
+        if self._track is not None:
+            self._track.close()
         if self._opening is not None:
             opening, self._opening = self._opening, None
             await opening.__aexit__(None, None, None)
@@ -171,13 +177,16 @@ class Stretch(Generic[T]):
 
     async def _begin(self, said: tuple[Message, ...], inherited: RunState | None, continues: Checkpoint | None) -> None:
         options, plan = self.options, self.agent.plan
-        run = new_run_id()
+        self._find_track(said=said, parent=self._parent, continues=continues)
+        run = new_run_id() if self._track is None else self._track.run
         instructions = await self.agent.instructions.for_run(
             lambda: RunContext(deps=options.get("deps"), run_id=run, agent=plan.agent, model=plan.model.name)
         )
         # What is the same as before is not written down again.
         same = inherited is not None and inherited.instructions == instructions
         started = self._started(said, None if same else instructions, continues)
+        if self._track is not None:
+            started = replace(started, at=self._track.time(started))
         if started.limits.max_cost is not None:
             await _check_price(plan.model)
         await self._open()
@@ -214,9 +223,24 @@ class Stretch(Generic[T]):
 
     def _drive(self, state: RunState, limits: Limits, **known: Any) -> None:
         ledger = Ledger(limits, cost, used=state.used, parent=self._parent_ledger)
-        world = World(log=self._log, clock=clock, feed=self.feed, ledger=ledger, deps=self.options.get("deps"))
+        plan, track = self.agent.plan, self._track
+        world = World(
+            log=self._log,
+            clock=clock if track is None else track.time,
+            feed=self.feed,
+            ledger=ledger,
+            deps=self.options.get("deps"),
+            track=track,
+        )
         control = Control(single_step=(self.options.get("mode") or self.agent.mode) == "single_step")
-        self.drive = Drive(state, self.agent.plan, world, control, **known)
+        if track is not None:
+            plan = dataclasses.replace(plan, model=TrackedModel(plan.model, track))
+        self.drive = Drive(state, plan, world, control, **known)
+
+    def _find_track(self, **beginning: Any) -> None:
+        if self._surroundings is not None:
+            plan = self.agent.plan
+            self._track = self._surroundings.open(Opening(agent=plan.agent, fingerprint=plan.fingerprint, **beginning))
 
     def _history(
         self, history: RunResult[Any] | Sequence[Message] | None

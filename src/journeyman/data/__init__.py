@@ -5,6 +5,7 @@ run again and again: with thousands of runs that is a large part of the work.
 """
 
 from .deltas import Delta, Glimpse, Progress, TextDelta, ThinkingDelta, ToolCallDelta, deltas_of
+from .embeddings import EmbeddingRequest, EmbeddingResponse, Purpose, Vectors
 from .errors import (
     Bug,
     CallerError,
@@ -37,6 +38,8 @@ __all__ = [
     "CorruptJournal",
     "Delta",
     "Document",
+    "EmbeddingRequest",
+    "EmbeddingResponse",
     "Failure",
     "Finish",
     "Glimpse",
@@ -58,6 +61,7 @@ __all__ = [
     "Progress",
     "ProviderError",
     "ProviderErrorKind",
+    "Purpose",
     "ReplayMismatch",
     "Role",
     "Secret",
@@ -72,6 +76,7 @@ __all__ = [
     "ToolResult",
     "ToolSpec",
     "Usage",
+    "Vectors",
     "Video",
     "deltas_of",
     "dollars",

@@ -90,7 +90,18 @@ class InDoubt(JourneymanError):
 
 
 class ReplayMismatch(JourneymanError):
-    """A replay asked for something that the tape does not hold."""
+    """A replay asked for something that the tape does not hold.
+
+    For a request `hash` is its own, and `path`, `expected` and `got` say where it first differs from the nearest one that was
+    recorded, as in `messages[2].parts[0].text`.
+    """
+
+    def __init__(self, message: str, *, hash: str = "", path: str = "", expected: str = "", got: str = "") -> None:  # noqa: A002  (what it is called everywhere)
+        super().__init__(message)
+        self.hash = hash
+        self.path = path
+        self.expected = expected
+        self.got = got
 
 
 class Bug(JourneymanError):

@@ -16,7 +16,7 @@ class Limits(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=
 
     `max_cost` is in dollars, `max_tokens` counts input and output tokens of all exchanges, `deadline` is in seconds
     from the start of the run, `max_retries` counts how often in a row the model is asked to mend its answer or a tool
-    call.
+    call, `max_model_retries` how often in the whole run a request that failed is sent again.
     """
 
     max_iterations: int | None = 20
@@ -24,6 +24,7 @@ class Limits(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=
     max_tokens: int | None = None
     max_tool_calls: int | None = None
     max_retries: int = 2
+    max_model_retries: int | None = 10
     deadline: float | None = None
 
     def __post_init__(self) -> None:

@@ -131,7 +131,8 @@ class ModelRequest(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 class ModelResponse(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A model's whole answer; `model` is the name that the provider gave, `raw_id` the provider's id of the answer.
 
-    `cost` is set (in nano-dollars) only where the provider itself states what it charged.
+    `cost` is set (in nano-dollars) only where the provider itself states what it charged. `saved` is set where the answer
+    came from a cache: what it used when it was asked for; nothing is charged for it now, so `usage` is empty.
     """
 
     message: Message
@@ -140,3 +141,9 @@ class ModelResponse(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     model: str = ""
     raw_id: str | None = None
     cost: int | None = None
+    saved: Usage | None = None
+
+    @property
+    def cached(self) -> bool:
+        """Whether the answer came from a cache."""
+        return self.saved is not None

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ..data import Failure, Limits, Message, ModelResponse, ModelUsage, ToolResult
+from ..data import Failure, Limits, Message, ModelResponse, ModelUsage, ToolResult, Usage
 
 
 class Checkpoint(msgspec.Struct, frozen=True, gc=False):
@@ -75,6 +75,52 @@ class ModelResponded(Stamped, frozen=True, gc=False, kw_only=True, tag="ModelRes
     """A model answered."""
 
     response: ModelResponse
+
+
+class ModelRetried(Stamped, frozen=True, gc=False, kw_only=True, tag="ModelRetried"):
+    """A request failed and is about to leave again, after a wait of `delay` seconds, as attempt number `attempt`.
+
+    `in_doubt` says that the attempt that failed may have been carried out and charged for: nobody knows.
+    """
+
+    model: str
+    attempt: int
+    delay: float
+    failure: Failure
+    in_doubt: bool = False
+
+
+class ModelSwitched(Stamped, frozen=True, gc=False, kw_only=True, tag="ModelSwitched"):
+    """From here on another model answers this request, and is charged for it.
+
+    `failure` is what was wrong with the one before, None where this one was only quicker; `in_doubt` is as in
+    `ModelRetried`.
+    """
+
+    model: str
+    failure: Failure | None = None
+    in_doubt: bool = False
+
+
+class ModelHedged(Stamped, frozen=True, gc=False, kw_only=True, tag="ModelHedged"):
+    """The request is about to leave a second time, beside the first, which gave nothing for `delay` seconds."""
+
+    model: str
+    delay: float
+
+
+class ModelDropped(Stamped, frozen=True, gc=False, kw_only=True, tag="ModelDropped"):
+    """One of two requests that were under way side by side is not needed any more.
+
+    `usage` is what it used, where it had answered already; `failure` says that it had failed. `in_doubt` is as in
+    `ModelRetried`: it was cut off, and providers charge for what they have worked out by then.
+    """
+
+    model: str
+    usage: Usage | None = None
+    cost: int | None = None
+    failure: Failure | None = None
+    in_doubt: bool = False
 
 
 class ToolStarted(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolStarted"):
@@ -165,6 +211,10 @@ Fact = (
     RunStarted
     | ModelRequested
     | ModelResponded
+    | ModelRetried
+    | ModelSwitched
+    | ModelHedged
+    | ModelDropped
     | ToolStarted
     | ToolFinished
     | ToolPending

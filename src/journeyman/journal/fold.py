@@ -13,8 +13,12 @@ from .facts import (
     ChildFinished,
     ChildStarted,
     Fact,
+    ModelDropped,
+    ModelHedged,
     ModelRequested,
     ModelResponded,
+    ModelRetried,
+    ModelSwitched,
     RetryAsked,
     RunCancelled,
     RunFailed,
@@ -89,6 +93,7 @@ def _inheriting(state: RunState, inherited: RunState) -> RunState:
         requested=inherited.requested,
         iterations=inherited.iterations,
         retries=inherited.retries,
+        model_retries=inherited.model_retries,
         finish=inherited.finish,
     )
 
@@ -106,6 +111,16 @@ def _applied(state: RunState, fact: Fact) -> RunState:  # noqa: C901, PLR0911, P
             return replace(state, requested=True, model=fact.model, iterations=fact.iteration, status="running")
         case ModelResponded():
             return _answered(state, fact.response)
+        case ModelRetried():
+            # Whatever model took over before: the wrapper that asks again begins with its own.
+            retried = replace(state, model=fact.model, model_retries=state.model_retries + 1)
+            return _with_doubt(retried, in_doubt=fact.in_doubt)
+        case ModelSwitched():
+            return _with_doubt(replace(state, model=fact.model), in_doubt=fact.in_doubt)
+        case ModelHedged():
+            return state
+        case ModelDropped():
+            return _with_doubt(_dropped(state, fact), in_doubt=fact.in_doubt)
         case ToolStarted():
             return _with_call(state, fact.call_id, phase="started", attempt=fact.attempt)
         case ToolFinished():
@@ -142,6 +157,16 @@ def _applied(state: RunState, fact: Fact) -> RunState:  # noqa: C901, PLR0911, P
             assert_never(fact)
 
 
+def _with_doubt(state: RunState, *, in_doubt: bool) -> RunState:
+    return replace(state, in_doubt=state.in_doubt + 1) if in_doubt else state
+
+
+def _dropped(state: RunState, fact: ModelDropped) -> RunState:
+    if fact.usage is None:
+        return state
+    return replace(state, used=with_usage(state.used, ModelUsage.of(fact.model, fact.usage, fact.cost)))
+
+
 def _answered(state: RunState, response: ModelResponse) -> RunState:
     calls = tuple(CallState(call) for call in response.message.tool_calls)
     return replace(
@@ -150,9 +175,13 @@ def _answered(state: RunState, response: ModelResponse) -> RunState:
         messages=(*state.messages, response.message),
         calls=calls,
         tool_calls=state.tool_calls + len(calls),
-        used=with_usage(state.used, ModelUsage.of(state.model, response.usage, response.cost)),
+        used=state.used if response.cached else with_usage(state.used, _used(state, response)),
         finish=response.finish or "other",
     )
+
+
+def _used(state: RunState, response: ModelResponse) -> ModelUsage:
+    return ModelUsage.of(state.model, response.usage, response.cost)
 
 
 def _with_call(state: RunState, call_id: str, **changes: object) -> RunState:

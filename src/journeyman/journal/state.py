@@ -41,6 +41,8 @@ class RunState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
     `messages` is the whole history, that of continued runs included; `calls` are the tool calls of the last answer while
     any of them is open; `requested` says that a request left and no answer came yet, `retries` how often in a row
     the model was asked to mend something, `resumed_at` when the present stretch of work began. `used` includes children.
+    `model_retries` counts the requests that were sent again because they had failed, `in_doubt` those that failed or were
+    cut off on the way to an answer and may have been charged for, which `used` cannot tell.
     """
 
     run: str
@@ -65,6 +67,8 @@ class RunState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
     iterations: int = 0
     tool_calls: int = 0
     retries: int = 0
+    model_retries: int = 0
+    in_doubt: int = 0
     used: tuple[ModelUsage, ...] = ()
     finish: str | None = None
     output: Any = None

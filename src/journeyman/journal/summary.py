@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from ..data import Usage
 from .facts import (
     ChildFinished,
     Fact,
+    ModelDropped,
     ModelRequested,
     ModelResponded,
+    ModelRetried,
+    ModelSwitched,
     RunCancelled,
     RunFailed,
     RunFinished,
@@ -45,10 +49,14 @@ def summarize(run: str, summary: RunSummary | None, fact: Fact) -> RunSummary | 
     return replace(_changed(summary, fact), updated_at=fact.at, facts=fact.seq + 1)
 
 
-def _changed(summary: RunSummary, fact: Fact) -> RunSummary:  # noqa: C901, PLR0911  (a table with a row per kind)
+def _changed(summary: RunSummary, fact: Fact) -> RunSummary:  # noqa: C901, PLR0911, PLR0912  (a table with a row per kind)
     match fact:
         case ModelRequested():
             return replace(summary, model=fact.model, status="running")
+        case ModelRetried() | ModelSwitched():
+            return replace(summary, model=fact.model)
+        case ModelDropped():
+            return replace(summary, usage=summary.usage + (fact.usage or Usage()))
         case ModelResponded():
             return replace(summary, usage=summary.usage + fact.response.usage, pending=0)
         case ChildFinished():

@@ -4,5 +4,22 @@ from .blocking import blocking, blocking_iterator, run_blocking
 from .decide import Command, decide
 from .drive import Control, Drive, World
 from .plan import Plan
+from .surroundings import Opening, Report, Surroundings, Track, TrackedModel, surroundings
 
-__all__ = ["Command", "Control", "Drive", "Plan", "World", "blocking", "blocking_iterator", "decide", "run_blocking"]
+__all__ = [
+    "Command",
+    "Control",
+    "Drive",
+    "Opening",
+    "Plan",
+    "Report",
+    "Surroundings",
+    "Track",
+    "TrackedModel",
+    "World",
+    "blocking",
+    "blocking_iterator",
+    "decide",
+    "run_blocking",
+    "surroundings",
+]

@@ -23,6 +23,7 @@ from ..data import (
     ModelUsage,
     Progress,
     ToolCall,
+    Usage,
     failure_of,
 )
 from ..guard import Ledger
@@ -30,8 +31,10 @@ from ..journal import (
     CallState,
     Fact,
     Log,
+    ModelDropped,
     ModelRequested,
     ModelResponded,
+    ModelRetried,
     RetryAsked,
     RunCancelled,
     RunFailed,
@@ -47,6 +50,7 @@ from ..observe import Feed
 from ..tools import Done, Outcome, RunContext, Waits, call_tool, unknown_tool
 from .decide import AskAgain, AskModel, CallTools, Doubt, Fail, Finish, Wait, decide
 from .plan import Plan
+from .surroundings import Report, Track
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +70,8 @@ class Control:
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """Whatever is neither in the journal nor in the plan.
 
-    Where facts go, the clock (microseconds since 1970), who listens, what was used, and the user's own `deps`.
+    Where facts go, the clock (microseconds since 1970), who listens, what was used, and the user's own `deps`; `track` is
+    the run's part of a tape that is in.
     """
 
     log: Log
@@ -74,6 +79,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     feed: Feed
     ledger: Ledger
     deps: Any = None
+    track: Track | None = None
 
 
 class Drive:
@@ -139,9 +145,17 @@ class Drive:
 
     def record(self, fact: Fact) -> None:
         """Take a fact into the state; it becomes durable with the next `commit`."""
-        fact = replace(fact, seq=self.state.next_seq, at=self.world.clock())
+        track = self.world.track
+        at = self.world.clock() if track is None else track.time(fact)
+        fact = replace(fact, seq=self.state.next_seq, at=at)
         self.state = advance(self.state, fact)
         self._new.append(fact)
+
+    async def record_in_turn(self, fact: Fact) -> None:
+        """Take a fact that comes from beside the loop, from within a tool; a replay puts it where it was recorded."""
+        if self.world.track is not None:
+            await self.world.track.turn(fact)
+        self.record(fact)
 
     async def commit(self) -> None:
         """Make all recorded facts durable, then publish them."""
@@ -209,10 +223,37 @@ class Drive:
         self.record(ModelRequested(model=plan.model.name, history=len(state.messages), iteration=iteration))
         await self.commit()
         request = ModelRequest("", self._system + state.messages, plan.specs, plan.json_output, plan.settings)
-        response = await plan.model.respond(request, self.world.feed.glimpse if self.world.feed.streams else None)
-        self.world.ledger.charge(ModelUsage.of(plan.model.name, response.usage, response.cost))
+        emit = self.world.feed.glimpse if self.world.feed.streams else None
+        response = await plan.model.respond(request, emit, self._on_the_way)
+        if not response.cached:
+            # The model that the state names: on the way, another one may have taken over.
+            self.world.ledger.charge(ModelUsage.of(self.state.model, response.usage, response.cost))
         self.record(ModelResponded(response=_with_ids(response, self.state.next_seq)))
         return True
+
+    async def _on_the_way(self, fact: Fact) -> None:
+        """Take what a model tells of the way to its answer; durable before the model goes on."""
+        match fact:
+            case ModelRetried():
+                self._check_model_retries()
+            case ModelDropped(usage=Usage() as usage):
+                self.world.ledger.charge(ModelUsage.of(fact.model, usage, fact.cost))
+            case _:
+                pass
+        self.record(fact)
+        commit = self._loop.create_task(self.commit())
+        try:
+            await asyncio.shield(commit)
+        except asyncio.CancelledError:
+            # One of two requests side by side may be cut off here while the run goes on, and that needs to know where its
+            # journal ends.
+            await asyncio.wait([commit])
+            raise
+
+    def _check_model_retries(self) -> None:
+        most = self.state.limits.max_model_retries
+        if most is not None and self.state.model_retries >= most:
+            raise LimitExceeded("repeated requests", most, "max_model_retries", used=self.state.model_retries)
 
     async def _call_tools(self, calls: Sequence[CallState]) -> None:
         known = [call for call in calls if call.call.name in self.plan.tools]
@@ -248,11 +289,17 @@ class Drive:
                 self._blocking.update((tasks[task].call.id, task.get_name()) for task in stuck)
 
     async def _call_tool(self, call: CallState) -> Outcome:
+        track = self.world.track
+        if track is None:
+            return await self._carry_out(call, self._report)
+        return await track.call(call, self._report, lambda report: self._carry_out(call, report))
+
+    async def _carry_out(self, call: CallState, report: Report) -> Outcome:
         tool = self.plan.tools[call.call.name]
         if tool.is_async:
-            return await call_tool(tool, call.call, lambda: self._context(call))
+            return await call_tool(tool, call.call, lambda: self._context(call, report))
         self._blocking[call.call.id] = tool.name
-        outcome = await call_tool(tool, call.call, lambda: self._context(call))
+        outcome = await call_tool(tool, call.call, lambda: self._context(call, report))
         del self._blocking[call.call.id]
         return outcome
 
@@ -265,7 +312,7 @@ class Drive:
             case _:
                 assert_never(outcome)
 
-    def _context(self, call: CallState) -> RunContext[Any]:
+    def _context(self, call: CallState, report: Report) -> RunContext[Any]:
         if self._cancelled is None:
             self._cancelled = threading.Event()
         return RunContext(
@@ -278,7 +325,7 @@ class Drive:
             attempt=call.attempt + 1,
             cancelled=self._cancelled,
             host=self,
-            report=self._report,
+            report=report,
         )
 
     def _report(self, progress: Progress) -> None:

@@ -21,7 +21,7 @@ from ..data import (
 )
 from ..providers import Capabilities
 from ..wire import HttpRequest
-from .model import Emit
+from .model import Emit, Record
 
 Line = str | Part | Sequence[Part] | ModelResponse | BaseException
 """What a script says at a turn: words, parts, a whole response, or an error to raise."""
@@ -46,7 +46,12 @@ class ScriptedModel:
             raise CallerError("a script is a list of lines, and this is one string; write ScriptedModel([…])")
         self._script = iter(script)
 
-    async def respond(self, request: ModelRequest, emit: Emit | None = None) -> ModelResponse:
+    async def respond(
+        self,
+        request: ModelRequest,
+        emit: Emit | None = None,
+        record: Record | None = None,  # noqa: ARG002  (one request, one answer: nothing happens on the way)
+    ) -> ModelResponse:
         """The script's next line, word by word if there is an `emit`."""
         turn = len(self.requests)
         self.requests.append(request)

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from msgspec.structs import replace
 
-from ..data import HIDDEN, ModelRequest, ModelResponse, ProviderError, deltas_of, scrub
-from ..providers import Capabilities, Endpoint
+from ..data import Message, ModelRequest, ModelResponse, ProviderError, deltas_of
+from ..providers import Ability, Capabilities, Endpoint, asked_by, lack, media_in
 from ..wire import Dialect, HttpReply, HttpRequest, ReplyStream, Transport
-from .model import Emit
-
-_CREDENTIALS = frozenset({"authorization", "x-api-key"})
+from .line import Line
+from .model import Emit, Record
 
 
 class WiredModel:
     """Encodes with a dialect, sends over a transport, decodes.
 
-    `where` is asked at the first request, so that a model can be named before its key is there. `shared` gives the
-    transport that the running event loop already has; inside `async with model` a transport of its own, made by `fresh`,
-    is used instead and closed at the end (without `fresh`, the shared one is used there too).
+    What its capabilities are known to lack is refused before anything is sent. For `where`, `shared` and `fresh` see
+    `Line`; inside `async with model` it has connections of its own.
     """
 
     def __init__(
@@ -38,64 +35,72 @@ class WiredModel:
         self.name = name
         self.dialect = dialect
         self.capabilities = capabilities
+        self.line = Line(name, where=where, shared=shared, fresh=fresh)
         self._model = name.partition(":")[2]
-        self._where = where
-        self._endpoint: Endpoint | None = None
-        self._headers: dict[str, str] = {}
-        self._shared = shared
-        self._fresh = fresh
-        self._own: dict[asyncio.AbstractEventLoop, tuple[Transport, int]] = {}
+        self._lacking = capabilities.lacking()
+        # Marks messages that were looked at; models that lack the same share their marks.
+        self._mark = f"fits without {sorted(self._lacking)}"
 
-    async def respond(self, request: ModelRequest, emit: Emit | None = None) -> ModelResponse:
+    async def respond(
+        self,
+        request: ModelRequest,
+        emit: Emit | None = None,
+        record: Record | None = None,  # noqa: ARG002  (one request, one answer: nothing happens on the way)
+    ) -> ModelResponse:
         """Ask, and wait for the whole answer; with `emit` it is streamed."""
         outgoing = self._outgoing(request, stream=emit is not None)
         try:
-            async with self._transport().exchange(outgoing) as reply:
+            if (authorize := self.line.authorize) is not None:
+                outgoing = await authorize(outgoing)
+            async with self.line.exchange(outgoing) as reply:
                 if emit is None or not _is_stream(reply.head):
                     return await self._whole(reply, emit)
                 return await self._streamed(reply, emit)
         except ProviderError as error:
-            raise self._scrubbed(error) from error.__cause__
+            raise self.line.scrubbed(error, outgoing) from error.__cause__
 
     def preview(self, request: ModelRequest, *, stream: bool = False) -> HttpRequest | None:
-        """The request as it would leave, the key hidden."""
-        outgoing = self._outgoing(request, stream=stream)
-        shown = {name: HIDDEN if name in _CREDENTIALS else value for name, value in outgoing.headers.items()}
-        return replace(outgoing, headers=shown)
+        """The request as it would leave, the key hidden; what is signed has no signature yet."""
+        return self.line.shown(self._outgoing(request, stream=stream))
 
     async def __aenter__(self) -> Self:
-        if self._fresh is not None:
-            # Several agents may hold one model open; what it opened is closed with the last of them.
-            loop = asyncio.get_running_loop()
-            transport, holders = self._own.get(loop) or (self._fresh(), 0)
-            self._own[loop] = (transport, holders + 1)
+        await self.line.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._fresh is not None:
-            loop = asyncio.get_running_loop()
-            transport, holders = self._own.pop(loop)
-            if holders > 1:
-                self._own[loop] = (transport, holders - 1)
-            else:
-                await transport.close()
-
-    def _transport(self) -> Transport:
-        # A connection pool belongs to one event loop; a blocking twin of the same agent runs in another.
-        own = self._own.get(asyncio.get_running_loop()) if self._own else None
-        return self._shared() if own is None else own[0]
+        await self.line.__aexit__(kind, error, traceback)
 
     def _outgoing(self, request: ModelRequest, *, stream: bool) -> HttpRequest:
-        if self._endpoint is None:
-            self._endpoint = self._where()
-            self._headers = self._endpoint.headers()
+        if self._lacking:
+            self._check(request)
         if not request.model:
             request = replace(request, model=self._model)
-        encoded = self.dialect.encode(request, stream=stream)
-        address = self._endpoint.base_url + encoded.path
-        return HttpRequest(encoded.method, address, {**encoded.headers, **self._headers}, encoded.body)
+        return self.line.outgoing(self.dialect.encode(request, stream=stream and self.capabilities.streaming))
+
+    def _check(self, request: ModelRequest) -> None:
+        wanted = asked_by(request, self._lacking)
+        if wanted is None:
+            wanted = self._media(request.messages)
+        if wanted is not None:
+            raise lack(self.name, wanted)
+
+    def _media(self, messages: tuple[Message, ...]) -> Ability | None:
+        # From the end to the message that was the last of this history before: a turn costs its new messages. A history
+        # that was changed in its middle, while the same messages stand behind, is not looked through again; then the
+        # provider itself refuses. Looking at all of them each turn would cost more than that saves.
+        if not messages:
+            return None
+        head = id(messages[0])
+        for index in range(len(messages) - 1, -1, -1):
+            message = messages[index]
+            if message.__dict__.get(self._mark) == (head, index):
+                break
+            if wanted := media_in(message) & self._lacking:
+                return min(wanted)
+        vars(messages[-1])[self._mark] = (head, len(messages) - 1)
+        return None
 
     async def _whole(self, reply: ReplyStream, emit: Emit | None) -> ModelResponse:
         head = reply.head
@@ -113,16 +118,8 @@ class WiredModel:
                 emit(deltas)
         return decoder.finish()
 
-    def _scrubbed(self, error: ProviderError) -> ProviderError:
-        secrets = [] if self._endpoint is None or self._endpoint.key is None else [self._endpoint.key]
-        return ProviderError(
-            f"{self.name}: {scrub(error.message, secrets)}",
-            status=error.status,
-            kind=error.kind,
-            retry_after=error.retry_after,
-            body=scrub(error.body, secrets),
-        )
-
 
 def _is_stream(head: HttpReply) -> bool:
-    return 200 <= head.status < 300 and "json" not in head.headers.get("content-type", "")  # noqa: PLR2004  (HTTP's own lines)
+    # Not "json" anywhere in it: Ollama streams lines of JSON as application/x-ndjson.
+    kind = head.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return 200 <= head.status < 300 and kind != "application/json"  # noqa: PLR2004  (HTTP's own lines)

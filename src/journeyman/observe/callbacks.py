@@ -16,10 +16,13 @@ from .events import (
     Event,
     EventView,
     Failed,
+    Hedging,
     LlmChunk,
     Output,
     OutputOf,
     PartialResult,
+    Retrying,
+    Switched,
     ThinkingChunk,
     ToolEnd,
     ToolProgress,
@@ -123,7 +126,7 @@ class CallbackTap:
                 self._call(callbacks.on_output, event.value)
             case Failed():
                 self._call(callbacks.on_error, event)
-            case ThinkingChunk() | ToolProgress() | PartialResult():
+            case ThinkingChunk() | ToolProgress() | PartialResult() | Retrying() | Switched() | Hedging():
                 return
             case _:
                 assert_never(event)

@@ -10,8 +10,11 @@ import msgspec
 from ..data import Glimpse, Progress, TextDelta, Thinking, ThinkingDelta, ToolCall, ToolCallDelta, ToolResult
 from ..journal import (
     Fact,
+    ModelHedged,
     ModelRequested,
     ModelResponded,
+    ModelRetried,
+    ModelSwitched,
     RunFailed,
     RunFinished,
     Stamped,
@@ -78,6 +81,32 @@ class PartialResult(_Event, frozen=True, tag="partial_result"):
     value: Any
 
 
+class Retrying(_Event, frozen=True, tag="retrying"):
+    """A request failed with `message` and is sent again in `delay` seconds, as attempt number `attempt`."""
+
+    kind: ClassVar[str] = "retrying"
+    model: str
+    attempt: int
+    delay: float
+    message: str
+
+
+class Switched(_Event, frozen=True, tag="switched"):
+    """Another model takes over a request; `message` is what was wrong with the one before, empty where it was too slow."""
+
+    kind: ClassVar[str] = "switched"
+    model: str
+    message: str
+
+
+class Hedging(_Event, frozen=True, tag="hedging"):
+    """A request that gave nothing for `delay` seconds is sent a second time, beside the first."""
+
+    kind: ClassVar[str] = "hedging"
+    model: str
+    delay: float
+
+
 class Failed(_Event, frozen=True, tag="error"):
     """The run ended with an error."""
 
@@ -102,7 +131,19 @@ def plain_output(stored: Any, text: str) -> Any:
     return text if stored is None else stored
 
 
-Event = LlmChunk | ThinkingChunk | ToolStart | ToolEnd | ToolProgress | PartialResult | Failed | Output
+Event = (
+    LlmChunk
+    | ThinkingChunk
+    | ToolStart
+    | ToolEnd
+    | ToolProgress
+    | PartialResult
+    | Retrying
+    | Switched
+    | Hedging
+    | Failed
+    | Output
+)
 
 
 class EventView:
@@ -174,12 +215,14 @@ class EventView:
             case _:
                 assert_never(item)
 
-    def _of_fact(self, fact: Fact) -> Sequence[Event]:
+    def _of_fact(self, fact: Fact) -> Sequence[Event]:  # noqa: PLR0911  (a table with a row per kind)
         match fact:
             case ModelRequested():
                 self._begin_answer()
             case ModelResponded():
                 return self._rest_of(fact)
+            case ModelRetried() | ModelSwitched() | ModelHedged():
+                return (_on_the_way(fact),)
             case ToolStarted():
                 self._started[fact.call_id] = fact
                 call = self._calls.get(fact.call_id)
@@ -235,3 +278,15 @@ class EventView:
         known = self._calls.get(result.call_id) or started
         duration = 0.0 if started is None else (at - started.at) / 1000
         return ToolEnd(result.call_id, known.name if known else "", result.text, result.is_error, duration)
+
+
+def _on_the_way(fact: ModelRetried | ModelSwitched | ModelHedged) -> Event:
+    match fact:
+        case ModelRetried():
+            return Retrying(fact.model, fact.attempt, fact.delay, fact.failure.message)
+        case ModelSwitched():
+            return Switched(fact.model, "" if fact.failure is None else fact.failure.message)
+        case ModelHedged():
+            return Hedging(fact.model, fact.delay)
+        case _:
+            assert_never(fact)

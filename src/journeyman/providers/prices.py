@@ -10,13 +10,16 @@ import msgspec
 
 from ..data import CallerError, ModelUsage, Usage, nanodollars
 
+_PRICES = ("input", "output", "cache_read", "cache_write", "reasoning", "audio_input", "audio_output")
+
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
     """Prices of a model in dollars for a million tokens; numbers are taken as the decimals that they print as.
 
-    A bucket without a price of its own costs as its kind: cached input as `input`, reasoning as `output`. `tiers` are
-    prices for exchanges whose input exceeds a number of tokens, in ascending order. Raises `CallerError` for prices that
-    are none.
+    A bucket without a price of its own costs as its kind: cached input as `input`, reasoning as `output`. Providers do not
+    tell sounds apart from words in what they count, so `audio_input` and `audio_output` are for knowing only: `cost` takes
+    all tokens at the prices of words. `tiers` are prices for exchanges whose input exceeds a number of tokens, in
+    ascending order. Raises `CallerError` for prices that are none.
     """
 
     input: Decimal | float
@@ -24,10 +27,12 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     cache_read: Decimal | float | None = None
     cache_write: Decimal | float | None = None
     reasoning: Decimal | float | None = None
+    audio_input: Decimal | float | None = None
+    audio_output: Decimal | float | None = None
     tiers: tuple[tuple[int, Rates], ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("input", "output", "cache_read", "cache_write", "reasoning"):
+        for name in _PRICES:
             price = getattr(self, name)
             if price is not None and not (math.isfinite(price) and price >= 0):
                 raise CallerError(f"Rates({name}={price}): a price is a number of dollars from 0 up")

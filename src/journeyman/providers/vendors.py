@@ -1,128 +1,86 @@
-"""The table of vendors: dialect, address, credentials, capabilities. A new OpenAI-compatible vendor is a row here."""
+"""The vendors by name: those of the tables, and those that a program adds."""
 
 from __future__ import annotations
 
 import re
-from typing import Literal
-
-import msgspec
 
 from ..data import CallerError
-from ..wire import ChatQuirks
-from .capabilities import Capabilities
+from ..wire import DIALECTS
+from .tables import compatible, local, own_wires
+from .vendor import Vendor
 
-
-class Vendor(msgspec.Struct, frozen=True, kw_only=True):
-    """How to reach a vendor's models.
-
-    `key_env` and `url_env` name environment variables; `auth` says which header carries the key. `schema_models` are the
-    beginnings of the names of models with a native JSON schema mode, where not all have it.
-    """
-
-    name: str
-    dialect: Literal["openai_chat", "anthropic"]
-    base_url: str | None
-    key_env: str | None = None
-    url_env: str | None = None
-    auth: Literal["bearer", "x-api-key"] = "bearer"
-    local: bool = False
-    capabilities: Capabilities = Capabilities()
-    schema_models: tuple[str, ...] | None = None
-    quirks: ChatQuirks = ChatQuirks()
-    keys_at: str | None = None
-
-    def capabilities_of(self, model: str) -> Capabilities:
-        """What one of its models can do."""
-        if self.schema_models is None:
-            return self.capabilities
-        return msgspec.structs.replace(self.capabilities, json_schema=model.startswith(self.schema_models))
-
-
-_ROWS = (
-    Vendor(
-        name="openai",
-        dialect="openai_chat",
-        base_url="https://api.openai.com/v1",
-        key_env="OPENAI_API_KEY",
-        url_env="OPENAI_BASE_URL",
-        quirks=ChatQuirks(call_ids="short"),
-        keys_at="https://platform.openai.com/api-keys",
-    ),
-    Vendor(
-        name="anthropic",
-        dialect="anthropic",
-        base_url="https://api.anthropic.com",
-        key_env="ANTHROPIC_API_KEY",
-        url_env="ANTHROPIC_BASE_URL",
-        auth="x-api-key",
-        # Structured outputs came with these; older models refuse `output_config` (Anthropic's page "Structured outputs").
-        schema_models=(
-            *("claude-haiku-4-5", "claude-haiku-5", "claude-sonnet-4-5", "claude-sonnet-4-6", "claude-sonnet-5"),
-            *("claude-opus-4-1", "claude-opus-4-5", "claude-opus-4-6", "claude-opus-4-7", "claude-opus-4-8"),
-            *("claude-opus-5", "claude-fable", "claude-mythos"),
-        ),
-        keys_at="https://console.anthropic.com/settings/keys",
-    ),
-    Vendor(
-        name="groq",
-        dialect="openai_chat",
-        base_url="https://api.groq.com/openai/v1",
-        key_env="GROQ_API_KEY",
-        # Groq's page "Structured Outputs" lists these, and refuses the mode together with tools or streaming elsewhere.
-        schema_models=("openai/gpt-oss", "moonshotai/kimi-k2", "meta-llama/llama-4"),
-        keys_at="https://console.groq.com/keys",
-    ),
-    Vendor(
-        name="openrouter",
-        dialect="openai_chat",
-        base_url="https://openrouter.ai/api/v1",
-        key_env="OPENROUTER_API_KEY",
-        # It passes the mode on to whoever serves the model, and not all of them have it.
-        capabilities=Capabilities(json_schema=False, states_cost=True),
-        quirks=ChatQuirks(reasoning_object=True, video=True, top_k=True, documents="file_or_url"),
-        keys_at="https://openrouter.ai/settings/keys",
-    ),
-    Vendor(
-        name="ollama",
-        dialect="openai_chat",
-        base_url="http://127.0.0.1:11434/v1",
-        url_env="OLLAMA_BASE_URL",
-        quirks=ChatQuirks(max_tokens="max_tokens"),
-        local=True,
-    ),
-    Vendor(
-        name="lmstudio",
-        dialect="openai_chat",
-        base_url="http://127.0.0.1:1234/v1",
-        url_env="LMSTUDIO_BASE_URL",
-        quirks=ChatQuirks(max_tokens="max_tokens"),
-        local=True,
-    ),
-    Vendor(
-        name="compatible",
-        dialect="openai_chat",
-        base_url=None,
-        key_env="COMPATIBLE_API_KEY",
-        url_env="COMPATIBLE_BASE_URL",
-        quirks=ChatQuirks(max_tokens="max_tokens"),
-        local=True,
-        capabilities=Capabilities(json_schema=False),
-    ),
-)
-
-VENDORS: dict[str, Vendor] = {row.name: row for row in _ROWS}
+VENDORS: dict[str, Vendor] = {row.name: row for row in (*own_wires.ROWS, *compatible.ROWS, *local.ROWS)}
 """The vendors by name; `register_vendor` adds to it."""
 
+ALIASES = {
+    "google": "gemini",
+    "vertexai": "vertex",
+    "aws": "bedrock",
+    "grok": "xai",
+    "x-ai": "xai",
+    "moonshotai": "moonshot",
+    "z-ai": "zai",
+    "hf": "huggingface",
+    "llama.cpp": "llamacpp",
+    "local": "compatible",
+    "http": "compatible",
+}
+"""Other names for the same vendors; a model is always named by the vendor's own."""
 
-def register_vendor(vendor: Vendor) -> None:
-    """Add a vendor, or replace one, for this process. Raises `CallerError` for a name that cannot be told from a model's."""
-    if not vendor.name or set(vendor.name) & set(":/"):
-        raise CallerError(f"{vendor.name!r} cannot be the name of a vendor: names are vendor:model or vendor/model")
-    VENDORS[vendor.name] = vendor
-
+ENTRY_POINTS = "journeyman.vendors"
+"""The group in which packages name their vendors: each entry is a `Vendor`, or a function that gives one or several."""
 
 # The first separator decides, since names of models hold both themselves: openrouter:meta-llama/llama-3, ollama/qwen3:8b.
 _NAME = re.compile(r"([^:/]+)[:/](.+)", re.DOTALL)
+
+
+def register_vendor(vendor: Vendor) -> None:
+    """Add a vendor, or replace one, for this process.
+
+    Raises `CallerError` for a name that cannot be told from a model's, and for a wire that does not exist.
+    """
+    if not vendor.name or set(vendor.name) & set(":/"):
+        raise CallerError(f"{vendor.name!r} cannot be the name of a vendor: names are vendor:model or vendor/model")
+    for dialect in (vendor.dialect, *(wire.dialect for wire in vendor.wires)):
+        if dialect not in DIALECTS:
+            raise CallerError(f"the vendor {vendor.name!r} wants a wire {dialect!r}; there are {', '.join(DIALECTS)}")
+    VENDORS[vendor.name] = vendor
+
+
+def load_entry_points() -> tuple[str, ...]:
+    """Add the vendors that installed packages bring, and give their names; nothing is loaded before this is called.
+
+    A package names them in the entry point group `journeyman.vendors`. Raises `CallerError` that names the package where
+    one cannot be loaded or is no vendor.
+    """
+    from importlib.metadata import entry_points  # noqa: PLC0415  (slow to import, and seldom asked)
+
+    names: list[str] = []
+    for entry in entry_points(group=ENTRY_POINTS):
+        where = f"the entry point {entry.name!r} ({entry.value}) of {entry.dist.name if entry.dist else 'a package'}"
+        try:
+            found: object = entry.load()
+            made: object = found() if callable(found) else found
+        except Exception as error:
+            raise CallerError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
+        for vendor in made if isinstance(made, tuple | list) else (made,):  # pyright: ignore[reportUnknownVariableType]  (checked below)
+            if not isinstance(vendor, Vendor):
+                raise CallerError(f"{where} gives no Vendor but {type(vendor).__name__}")  # pyright: ignore[reportUnknownArgumentType]
+            register_vendor(vendor)
+            names.append(vendor.name)
+    return tuple(names)
+
+
+def vendor_named(name: str) -> Vendor | None:
+    """A vendor by its name, one of its other names, or on another of its wires (`openai-responses`)."""
+    name = ALIASES.get(name, name) if name not in VENDORS else name
+    if name in VENDORS:
+        return VENDORS[name]
+    row, dash, suffix = name.rpartition("-")
+    row = ALIASES.get(row, row)
+    if dash and row in VENDORS and any(wire.suffix == suffix for wire in VENDORS[row].wires):
+        return VENDORS[row].on_wire(suffix)
+    return None
 
 
 def vendor_and_model(name: str) -> tuple[Vendor, str]:
@@ -131,13 +89,14 @@ def vendor_and_model(name: str) -> tuple[Vendor, str]:
     Raises `CallerError` for a name without a vendor and for an unknown vendor.
     """
     parts = _NAME.fullmatch(name)
-    if parts is None:
-        raise CallerError(f"{name!r} is no model name; write vendor:model, for example openai:gpt-5-mini")
-    vendor, model = parts.groups()
-    if vendor not in VENDORS:
+    if parts is None or parts[2].startswith("//"):
+        hint = f'; for a server of one\'s own: open_model("compatible:model", base_url={name!r})' if parts else ""
+        raise CallerError(f"{name!r} is no model name; write vendor:model, for example openai:gpt-5-mini{hint}")
+    vendor = vendor_named(parts[1])
+    if vendor is None:
         known = ", ".join(sorted(VENDORS))
         raise CallerError(
-            f"the vendor {vendor!r} of {name!r} is not known; the vendors are {known}. Any OpenAI-compatible server is "
-            f'open_model("compatible:{model}", base_url="http://…/v1")'
+            f"the vendor {parts[1]!r} of {name!r} is not known; the vendors are {known}. Any OpenAI-compatible server is "
+            f'open_model("compatible:{parts[2]}", base_url="http://…/v1")'
         )
-    return VENDORS[vendor], model
+    return vendor, parts[2]

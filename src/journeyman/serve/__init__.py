@@ -2,7 +2,7 @@
 
 from .access import check_binding
 from .asgi import App
-from .gateway import Gateway, Models
+from .gateway import Bounds, Gateway, Models
 from .run import serving
 
-__all__ = ["App", "Gateway", "Models", "check_binding", "serving"]
+__all__ = ["App", "Bounds", "Gateway", "Models", "check_binding", "serving"]

@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 
 from ..data import CallerError, Secret
 
+KEY_HEADERS = ("x-api-key", "x-goog-api-key", "api-key")
+"""Where the clients of Anthropic, Google and Azure put their key."""
+
 
 def check_binding(host: str, token: Secret | None) -> None:
     """Refuse to listen where others can reach us and nobody has to show a token.
@@ -34,9 +37,9 @@ def is_loopback(host: str | None) -> bool:
 
 
 def shows_token(headers: Mapping[str, str], token: Secret) -> bool:
-    """Whether a request carries the token, as either wire's clients send it; compared in constant time."""
+    """Whether a request carries the token, as any wire's clients send their key; compared in constant time."""
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
-    given = (bearer.strip() if scheme.lower() == "bearer" else "", headers.get("x-api-key", ""))
+    given = [bearer.strip() if scheme.lower() == "bearer" else "", *(headers.get(name, "") for name in KEY_HEADERS)]
     expected = token.reveal().encode()
     # Both are compared whatever the first comparison says, so that time tells nothing.
     return any([hmac.compare_digest(item.encode("latin-1"), expected) for item in given])  # noqa: C419  (see above)

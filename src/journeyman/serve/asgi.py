@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from typing import Any
+from urllib.parse import quote
 
 from ..wire import HttpReply, HttpRequest
+from .access import KEY_HEADERS
 
 Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]
@@ -14,7 +16,7 @@ Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-CREDENTIALS = frozenset({"authorization", "x-api-key", "proxy-authorization", "cookie"})
+CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie", "x-amz-security-token", *KEY_HEADERS})
 """Headers that prove who sends a request; they end at the door and are neither passed on nor kept."""
 
 
@@ -36,6 +38,16 @@ def path_of(scope: Scope) -> str:
     path: str = scope["path"]
     mounted: str = scope.get("root_path", "")
     return path[len(mounted) :] if mounted and path.startswith(f"{mounted}/") else path
+
+
+def raw_path(scope: Scope) -> str:
+    """The path and the query as they were sent, but for a key in it."""
+    # A server need not tell the path as it came, and names of models hold what only then can be told from separators.
+    path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    # Google's clients may put their key there.
+    pairs: list[bytes] = scope.get("query_string", b"").split(b"&")
+    query = b"&".join(pair for pair in pairs if not pair.startswith(b"key="))
+    return (path + b"?" + query if query else path).decode("latin-1")
 
 
 def request_of(scope: Scope, path: str, body: bytes) -> HttpRequest:

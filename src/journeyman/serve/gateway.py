@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TypeGuard, cast
+from typing import TypeVar, cast
 
 import msgspec
 from msgspec.structs import replace
 
-from ..data import (
-    CallerError,
-    Delta,
-    LimitExceeded,
-    ModelRequest,
-    ModelResponse,
-    ProviderError,
-    ProviderErrorKind,
-    Secret,
-)
-from ..models import Emit, Model
-from ..wire import HttpReply, StreamRenderer
+from ..data import CallerError, Secret
+from ..models import Model
+from ..wire import Dialect, EmbeddingDialect, HttpReply, Stamp
 from .access import is_local, shows_token
+from .answering import Question, answer
 from .asgi import (
     HungUpError,
     Receive,
@@ -32,70 +23,75 @@ from .asgi import (
     headers_of,
     lifespan,
     path_of,
+    raw_path,
     read_body,
     request_of,
-    send_head,
-    send_piece,
     send_reply,
-    while_connected,
 )
-from .wires import Stamp, Wire, anthropic_wire, new_stamp, openai_wire
-
-log = logging.getLogger(__name__)
+from .embedding import (
+    EMBEDDING_PATHS,
+    Embedders,
+    EmbeddingQuestion,
+    Embeds,
+    embeddings_at,
+    give_vectors,
+    is_for_vectors,
+)
+from .listing import LOOKS, is_look, listing
+from .refusals import Refusal, refusal_of, refused
+from .wires import PATHS, new_stamp, wire, wire_at
 
 Models = Model | Mapping[str, Model] | Callable[[str], Model]
 """One model for whatever name a client asks for, models by their names, or a function from a name to a model."""
 
-MAX_BODY_BYTES = 32 * 1024 * 1024
-"""What Anthropic takes (its page "Errors", 413)."""
 
-_JSON = {"content-type": "application/json"}
-_STREAM = {
-    "content-type": "text/event-stream; charset=utf-8",
-    "cache-control": "no-cache",
-    # nginx holds streams back until it has a page full, unless it is told not to.
-    "x-accel-buffering": "no",
-}
-
-_METHODS = {"/health": "GET", "/models": "GET", "/chat/completions": "POST", "/messages": "POST"}
-
-_STATUS_OF_KIND: dict[ProviderErrorKind, int] = {"timeout": 504, "connection": 502, "stream": 502}
-"""For failures of the provider behind us that have no status of their own."""
+_T = TypeVar("_T")
 
 
-class _Refusal(Exception):
-    def __init__(self, status: int, message: str, **headers: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of its clients a gateway bears.
+
+    A request may have `max_body_bytes` (Anthropic takes 32 MB: its page "Errors", 413) and has to be here after
+    `body_seconds`. It is refused with 503 while `max_concurrent` others are under way. A stream of events that is silent
+    for `ping_seconds` gets a comment, so that nothing on the way takes it for dead.
+    """
+
+    max_body_bytes: int = 32 * 1024 * 1024
+    body_seconds: float = 60.0
+    max_concurrent: int | None = None
+    ping_seconds: float = 15.0
 
 
 class Gateway:
-    """An ASGI app that answers as OpenAI and as Anthropic do, with models of yours.
+    """An ASGI app that answers as every provider does whose wire we speak, with models of yours.
 
-    `POST /v1/chat/completions`, `POST /v1/messages`, `GET /v1/models` (all also without `/v1`) and `GET /health`. Clients
-    show the `token` as a bearer or in `x-api-key`. Without one, requests are answered that were sent to this machine or
-    to one of `hosts` by name, and not by a web page from elsewhere.
+    `POST` to where the provider's own clients send their requests (`PATHS` in `wires`), `GET` for lists of the models in
+    their words (`LOOKS` in `listing`). Clients show the `token` as they would show the provider's key. Without one,
+    requests are answered that were sent to this machine or to one of `hosts` by name, and not by a web page from
+    elsewhere.
 
-    The name that a client asks for picks the model; the model is then asked under its own name. A client that hangs up
-    cancels the question. `stamp` gives answers the id and the time that their models do not.
+    The name that a client asks for picks the model; the model is then asked under its own name. With `embedders` it
+    gives vectors, too (`EMBEDDING_PATHS` in `embedding`). A client that hangs up cancels the question. `stamp` gives
+    answers the id and the time that their models do not.
     """
 
     def __init__(
         self,
         models: Models,
         *,
+        embedders: Embedders | None = None,
         token: Secret | None = None,
         hosts: Collection[str] = (),
-        max_body_bytes: int = MAX_BODY_BYTES,
+        bounds: Bounds = Bounds(),  # noqa: B008  (a frozen value)
         stamp: Callable[[], Stamp] = new_stamp,
     ) -> None:
         self.models = models
+        self.embedders = embedders
         self.token = token
         self._hosts = frozenset(host.lower() for host in ([hosts] if isinstance(hosts, str) else hosts))
-        self._max_body_bytes = max_body_bytes
+        self._bounds = bounds
         self._stamp = stamp
+        self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
@@ -107,205 +103,105 @@ class Gateway:
                 await send({"type": "websocket.close"})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = path_of(scope).removeprefix("/v1")
-        messages = path == "/messages" or "anthropic-version" in headers_of(scope)
-        wire = anthropic_wire() if messages else openai_wire()
+        path = path_of(scope)
+        spoken = wire_at(path) or embeddings_at(path)
         try:
-            found = self._at_the_door(scope, path) or await self._question(scope, receive, path, wire)
+            found = self._at_the_door(scope, path, spoken) or await self._question(scope, receive, spoken)
         except HungUpError:
             return
         except Exception as error:  # noqa: BLE001  (whatever happens, a client gets an answer in its own words)
-            found = _refused(wire, _refusal(error))
+            messages = "anthropic-version" in headers_of(scope)
+            found = refused(spoken or wire("anthropic" if messages else "openai_chat"), refusal_of(error))
         if isinstance(found, HttpReply):
             await send_reply(send, found)
-        else:
-            await (_streamed if found.asked.stream else _whole)(found, receive, send)
-
-    async def _question(self, scope: Scope, receive: Receive, path: str, wire: Wire) -> _Question:
+            return
+        self._under_way += 1
         try:
-            body = await read_body(scope, receive, self._max_body_bytes)
-        except TooLargeError:
-            limit = self._max_body_bytes
-            raise _Refusal(413, f"the request is larger than {limit} bytes (max_body_bytes={limit})") from None
-        request = wire.dialect.parse(request_of(scope, path, body))
-        return _Question(wire, self._pick(request.model), request, self._stamp())
+            await (answer(found, receive, send) if isinstance(found, Question) else give_vectors(found, receive, send))
+        finally:
+            self._under_way -= 1
 
-    def _at_the_door(self, scope: Scope, path: str) -> HttpReply | None:
+    async def _question(
+        self, scope: Scope, receive: Receive, spoken: Dialect | EmbeddingDialect | None
+    ) -> Question | EmbeddingQuestion:
+        assert spoken is not None  # noqa: S101  (the door lets nothing else in; this tells the type checkers)
+        try:
+            async with asyncio.timeout(self._bounds.body_seconds):
+                body = await read_body(scope, receive, self._bounds.max_body_bytes)
+        except TimeoutError:
+            limit = self._bounds.body_seconds
+            raise Refusal(408, f"the request was not here after {limit:g} seconds (body_seconds={limit:g})") from None
+        except TooLargeError:
+            limit = self._bounds.max_body_bytes
+            raise Refusal(413, f"the request is larger than {limit} bytes (max_body_bytes={limit})") from None
+        sent = request_of(scope, raw_path(scope), body)
+        if is_for_vectors(spoken):
+            wanted = spoken.parse(sent)
+            return EmbeddingQuestion(spoken, self._pick_embedder(wanted.model), wanted)
+        request = spoken.parse(sent)
+        stamp = replace(self._stamp(), request=request)
+        return Question(spoken, _picked(self.models, request.model), request, stamp, self._bounds.ping_seconds)
+
+    def _at_the_door(self, scope: Scope, path: str, spoken: Dialect | EmbeddingDialect | None) -> HttpReply | None:
         """What needs no model, or a refusal."""
-        method = _METHODS.get(path)
-        if method is None:
-            raise _Refusal(404, f"there is nothing at {path_of(scope)}; there are {', '.join(_METHODS)}")
+        method = "GET" if spoken is None else "POST"
+        if spoken is None and not is_look(path):
+            raise Refusal(404, f"there is nothing at {path}; there are {', '.join((*LOOKS, *PATHS, *EMBEDDING_PATHS))}")
         if scope["method"] != method:
-            raise _Refusal(405, f"{path} takes {method}", allow=method)
+            raise Refusal(405, f"{path} takes {method}", allow=method)
         if path == "/health":
-            return HttpReply(200, _JSON, b'{"status":"ok"}')
+            return listing(path, ())
         headers = headers_of(scope)
         if self.token is not None:
             if not shows_token(headers, self.token):
                 words = "the token is missing or wrong; send it as `Authorization: Bearer` or as `x-api-key`"
-                raise _Refusal(401, words, www_authenticate="Bearer")
+                raise Refusal(401, words, www_authenticate="Bearer")
         elif not is_local(headers, self._hosts):
             words = (
                 "without a token this gateway answers only requests to and from this machine; give it token= or hosts="
             )
-            raise _Refusal(403, words)
-        return HttpReply(200, _JSON, msgspec.json.encode(_listing(self._names()))) if path == "/models" else None
+            raise Refusal(403, words)
+        if spoken is None:
+            return listing(path, self._names())
+        self._let_in()
+        return None
+
+    def _let_in(self) -> None:
+        most = self._bounds.max_concurrent
+        if most is not None and self._under_way >= most:
+            words = f"{self._under_way} requests are under way (max_concurrent={most}); ask again"
+            raise Refusal(503, words, retry_after="1")
 
     def _names(self) -> Sequence[str]:
-        models = self.models
-        if _are_by_name(models):
-            return list(models)
         # A function may know names without end.
-        return [models.name] if _is_model(models) else []
+        names = [*_names_of(self.models), *(() if self.embedders is None else _names_of(self.embedders))]
+        return list(dict.fromkeys(names))
 
-    def _pick(self, name: str) -> Model:
-        models = self.models
-        if _are_by_name(models):
-            if name not in models:
-                raise _Refusal(404, f"there is no model {name!r} here; there are {', '.join(models) or 'none'}")
-            return models[name]
-        if _is_model(models):
-            return models
-        try:
-            return cast("Callable[[str], Model]", models)(name)
-        except CallerError as error:
-            raise _Refusal(404, str(error)) from error
+    def _pick_embedder(self, name: str) -> Embeds:
+        if self.embedders is None:
+            raise Refusal(404, "no embeddings are given here; the server needs embedders=")
+        return _picked(self.embedders, name)
 
 
-class _Question(msgspec.Struct, frozen=True):
-    """What a client asked of which model, on which wire."""
-
-    wire: Wire
-    model: Model
-    asked: ModelRequest
-    stamp: Stamp
-
-    async def answer(self, emit: Emit | None = None) -> ModelResponse:
-        """Ask the model, which goes by its own name."""
-        return await self.model.respond(replace(self.asked, model=""), emit)
+def _names_of(items: object) -> Sequence[str]:
+    if isinstance(items, Mapping):
+        return list(cast("Mapping[str, object]", items))
+    return [cast("Model", items).name] if _answers(items) else []
 
 
-async def _whole(question: _Question, receive: Receive, send: Send) -> None:
-    async def work() -> None:
-        try:
-            reply = question.wire.answer(await question.answer(), question.asked, question.stamp)
-        except Exception as error:  # noqa: BLE001  (whatever a model raises, its client gets an answer)
-            reply = _refused(question.wire, _refusal(error))
-        await send_reply(send, reply)
-
-    await while_connected(receive, work())
-
-
-async def _streamed(question: _Question, receive: Receive, send: Send) -> None:
-    outlet = _Outlet()
-    renderer = question.wire.stream(question.asked, question.stamp)
-    await while_connected(receive, _fill(outlet, question, renderer), _drain(outlet, question.wire, send))
-
-
-class _Outlet:
-    """Bytes on their way from a model, which does not wait, to a client, which may be slow."""
-
-    def __init__(self) -> None:
-        self.refusal: _Refusal | None = None
-        self.farewell = b""
-        self._pending: list[bytes] = []
-        self._wake = asyncio.Event()
-        self._over = False
-
-    def put(self, data: bytes) -> None:
-        self._pending.append(data)
-        self._wake.set()
-
-    def close(self, refusal: _Refusal | None = None, farewell: bytes = b"") -> None:
-        self.refusal = refusal
-        self.farewell = farewell
-        self._over = True
-        self._wake.set()
-
-    async def take(self) -> bytes:
-        """What has come since the last time, as soon as there is something; nothing when it is over."""
-        while not (self._pending or self._over):
-            self._wake.clear()
-            await self._wake.wait()
-        data = b"".join(self._pending)
-        self._pending.clear()
-        return data
-
-
-async def _fill(outlet: _Outlet, question: _Question, renderer: StreamRenderer) -> None:
-    def emit(deltas: Sequence[Delta]) -> None:
-        outlet.put(b"".join(map(renderer.feed, deltas)))
-
+def _picked(items: _T | Mapping[str, _T] | Callable[[str], _T], name: str) -> _T:
+    if isinstance(items, Mapping):
+        known = cast("Mapping[str, _T]", items)
+        if name not in known:
+            raise Refusal(404, f"there is no model {name!r} here; there are {', '.join(known) or 'none'}")
+        return known[name]
+    if _answers(items):
+        return cast("_T", items)
     try:
-        response = await question.answer(emit)
-        outlet.put(renderer.finish(question.wire.named(response, question.asked, question.stamp)))
-        outlet.close()
-    except Exception as error:  # noqa: BLE001  (whatever a model raises, its client gets an answer)
-        refusal = _refusal(error)
-        outlet.close(refusal, renderer.fail(refusal.status, refusal.message))
+        return cast("Callable[[str], _T]", items)(name)
+    except CallerError as error:
+        raise Refusal(404, str(error)) from error
 
 
-async def _drain(outlet: _Outlet, wire: Wire, send: Send) -> None:
-    # The reply begins with the first bytes of the answer: an error before them still has a status of its own.
-    data = await outlet.take()
-    if outlet.refusal is not None and not data:
-        await send_reply(send, _refused(wire, outlet.refusal))
-        return
-    await send_head(send, 200, _STREAM)
-    while data:
-        await send_piece(send, data, more=True)
-        data = await outlet.take()
-    await send_piece(send, outlet.farewell, more=False)
-
-
-def _refused(wire: Wire, refusal: _Refusal) -> HttpReply:
-    """A refusal as the wire's own error."""
-    reply = wire.dialect.render_error(refusal.status, refusal.message)
-    return HttpReply(reply.status, {**reply.headers, **refusal.headers}, reply.body)
-
-
-def _refusal(error: Exception) -> _Refusal:
-    match error:
-        case _Refusal():
-            return error
-        case ProviderError():
-            # An error inside a stream may carry the stream's own status, which is no error.
-            failed = error.status is not None and 400 <= error.status < 600  # noqa: PLR2004  (HTTP's own lines)
-            status = cast("int", error.status) if failed else _STATUS_OF_KIND.get(error.kind, 502)
-            if error.retry_after is None:
-                return _Refusal(status, error.message)
-            return _Refusal(status, error.message, retry_after=f"{error.retry_after:g}")
-        case CallerError():
-            return _Refusal(400, str(error))
-        case LimitExceeded():
-            return _Refusal(429, str(error))
-        case _:
-            # What an unforeseen error says may be no business of the client's.
-            log.error("a model failed", exc_info=error)
-            return _Refusal(500, "the model failed; the reason is in the log of the server")
-
-
-def _are_by_name(models: Models) -> TypeGuard[Mapping[str, Model]]:
-    return isinstance(models, Mapping)
-
-
-def _is_model(models: Models) -> TypeGuard[Model]:
-    return hasattr(models, "respond") and not isinstance(models, type)
-
-
-def _listing(names: Sequence[str]) -> dict[str, object]:
-    """A list of models that is at once OpenAI's and Anthropic's."""
-    models = [
-        {
-            "id": name,
-            "object": "model",
-            "created": 0,
-            "owned_by": "journeyman",
-            "type": "model",
-            "display_name": name,
-            "created_at": "1970-01-01T00:00:00Z",
-        }
-        for name in names
-    ]
-    ends = {"first_id": names[0] if names else None, "last_id": names[-1] if names else None}
-    return {"object": "list", "data": models, "has_more": False, **ends}
+def _answers(item: object) -> bool:
+    return hasattr(item, "respond") and not isinstance(item, type)

@@ -1,80 +1,44 @@
-"""How we answer on each wire: what a dialect leaves to its server."""
+"""Which wire a request speaks, by its path, and what makes an answer of ours one of its kind."""
 
 from __future__ import annotations
 
 import functools
+import re
 import secrets
 import time
-from collections.abc import Callable
-from typing import NamedTuple
 
-import msgspec
-from msgspec.structs import replace
+from ..wire import Dialect, Stamp, dialect
 
-from ..data import ModelRequest, ModelResponse
-from ..wire import Dialect, HttpReply, StreamRenderer
+_ROUTES = (
+    ("openai_chat", "/v1/chat/completions", r"(/openai)?(/v1|/deployments/[^/]+)?/chat/completions"),
+    ("openai_responses", "/v1/responses", r"(/openai)?(/v1)?/responses"),
+    ("anthropic", "/v1/messages", r"(/v1)?/messages"),
+    # Vertex puts project and region before the name, and names may hold slashes.
+    ("gemini", "/v1beta/models/{model}:generateContent", r"/.+:(generateContent|streamGenerateContent)"),
+    ("bedrock", "/model/{model}/converse", r"/model/.+/converse(-stream)?"),
+    ("cohere", "/v2/chat", r"(/v2)?/chat"),
+    ("ollama", "/api/chat", r"/api/chat"),
+)
+_MATCHES = tuple((name, re.compile(pattern).fullmatch) for name, _, pattern in _ROUTES)
+
+PATHS = tuple(shown for _, shown, _ in _ROUTES)
+"""Where each wire is spoken, as one would tell somebody."""
 
 
-class Stamp(NamedTuple):
-    """What makes an answer one of its kind: an id, and when it was given in seconds since 1970."""
+def wire_at(path: str) -> Dialect | None:
+    """The wire that is spoken at a path, if one is."""
+    for name, matches in _MATCHES:
+        if matches(path):
+            return wire(name)
+    return None
 
-    id: str
-    created: int
+
+@functools.cache
+def wire(name: str) -> Dialect:
+    """A dialect, made once: those that we serve are OpenAI's own, without a vendor's quirks."""
+    return dialect(name)
 
 
 def new_stamp() -> Stamp:
     """An id that nobody has had, and now."""
     return Stamp(secrets.token_hex(12), int(time.time()))
-
-
-class Wire(msgspec.Struct, frozen=True):
-    """A dialect as we serve it; both functions take the request as its client sent it."""
-
-    dialect: Dialect
-    id_prefix: str
-    whole: Callable[[ModelResponse, Stamp], HttpReply]
-    stream: Callable[[ModelRequest, Stamp], StreamRenderer]
-
-    def answer(self, response: ModelResponse, request: ModelRequest, stamp: Stamp) -> HttpReply:
-        """The whole answer, with an id and a name where the model gave none."""
-        return self.whole(self.named(response, request, stamp), stamp)
-
-    def named(self, response: ModelResponse, request: ModelRequest, stamp: Stamp) -> ModelResponse:
-        """The answer with an id and a name."""
-        if response.model and response.raw_id:
-            return response
-        raw_id = response.raw_id or self.id_prefix + stamp.id
-        return replace(response, model=response.model or request.model, raw_id=raw_id)
-
-
-@functools.cache
-def openai_wire() -> Wire:
-    """`POST /v1/chat/completions`."""
-    from ..wire.openai_chat import OpenAIChat, wants_usage  # noqa: PLC0415  (a dialect is imported when it is used)
-
-    chat = OpenAIChat()
-
-    def whole(response: ModelResponse, stamp: Stamp) -> HttpReply:
-        return chat.render(response, created=stamp.created)
-
-    def stream(request: ModelRequest, stamp: Stamp) -> StreamRenderer:
-        raw_id, usage = f"chatcmpl-{stamp.id}", wants_usage(request)
-        return chat.renderer(model=request.model, raw_id=raw_id, created=stamp.created, usage=usage)
-
-    return Wire(chat, "chatcmpl-", whole, stream)
-
-
-@functools.cache
-def anthropic_wire() -> Wire:
-    """`POST /v1/messages`."""
-    from ..wire.anthropic import Anthropic  # noqa: PLC0415  (a dialect is imported when it is used)
-
-    messages = Anthropic()
-
-    def whole(response: ModelResponse, stamp: Stamp) -> HttpReply:  # noqa: ARG001  (the wire tells no time)
-        return messages.render(response)
-
-    def stream(request: ModelRequest, stamp: Stamp) -> StreamRenderer:
-        return messages.renderer(model=request.model, raw_id=f"msg_{stamp.id}")
-
-    return Wire(messages, "msg_", whole, stream)

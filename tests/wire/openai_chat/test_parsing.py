@@ -28,7 +28,8 @@ from journeyman.data import (
     Video,
 )
 from journeyman.wire import ChatQuirks, HttpRequest
-from journeyman.wire.openai_chat import OpenAIChat, wants_usage
+from journeyman.wire.openai_chat import OpenAIChat
+from journeyman.wire.openai_chat.parsing import wants_usage
 
 CHAT = OpenAIChat()
 

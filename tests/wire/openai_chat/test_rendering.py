@@ -18,6 +18,7 @@ from journeyman.data import (
     Document,
     Image,
     Message,
+    ModelRequest,
     ModelResponse,
     Opaque,
     Part,
@@ -30,7 +31,7 @@ from journeyman.data import (
     Usage,
     deltas_of,
 )
-from journeyman.wire import HttpReply
+from journeyman.wire import HttpReply, Stamp
 from journeyman.wire.openai_chat import OpenAIChat
 
 CHAT = OpenAIChat()
@@ -38,12 +39,14 @@ USAGE = Usage(input=5, cache_read=3, output=2, reasoning=1)
 
 
 def response(*parts: Part, **fields: Any) -> ModelResponse:
-    return ModelResponse(Message("assistant", parts), **{"usage": USAGE, "model": "m", "raw_id": "c1", **fields})
+    return ModelResponse(
+        Message("assistant", parts), **{"usage": USAGE, "model": "m", "raw_id": "chatcmpl-c1", **fields}
+    )
 
 
 def whole(answer: ModelResponse) -> ChatCompletion:
     """Checked strictly, as clients of typed languages do."""
-    return ChatCompletion.model_validate_json(CHAT.render(answer, created=7).body)
+    return ChatCompletion.model_validate_json(CHAT.render(answer, Stamp(created=7)).body)
 
 
 def events(stream: bytes) -> list[dict[str, Any]]:
@@ -53,8 +56,9 @@ def events(stream: bytes) -> list[dict[str, Any]]:
     return [json.loads(line.removeprefix("data: ")) for line in lines]
 
 
-def streamed(answer: ModelResponse, *, fed: bool = True, **options: Any) -> list[ChatCompletionChunk]:
-    renderer = CHAT.renderer(model="m", raw_id="c1", **options)
+def streamed(answer: ModelResponse, *, fed: bool = True, **stamp: Any) -> list[ChatCompletionChunk]:
+    asked = ModelRequest("m", (), stream=not stamp.pop("usage", True))
+    renderer = CHAT.renderer(Stamp("c1", request=asked, **stamp))
     stream = b"".join(map(renderer.feed, deltas_of(answer.message))) if fed else b""
     return [ChatCompletionChunk.model_validate(event) for event in events(stream + renderer.finish(answer))]
 
@@ -85,7 +89,7 @@ def test_a_whole_answer() -> None:
     answer = response(Thinking("hm"), Text("a"), Text("b"), ToolCall("x", "f", '{"a":'), finish="tool_calls")
     got = whole(answer)
     (choice,) = got.choices
-    assert (got.id, got.model, got.created, got.object) == ("c1", "m", 7, "chat.completion")
+    assert (got.id, got.model, got.created, got.object) == ("chatcmpl-c1", "m", 7, "chat.completion")
     assert (choice.message.content, choice.finish_reason) == ("ab", "tool_calls")
     assert choice.message.model_dump()["reasoning_content"] == "hm"
     assert choice.message.tool_calls is not None
@@ -135,7 +139,7 @@ def test_a_streamed_answer() -> None:
     answer = response(Thinking("hm"), Text("two words"), ToolCall("x", "f", '{"a":1}'), finish="tool_calls")
     chunks = streamed(answer, created=7)
     assert {(chunk.id, chunk.model, chunk.created, chunk.object) for chunk in chunks} == {
-        ("c1", "m", 7, "chat.completion.chunk")
+        ("chatcmpl-c1", "m", 7, "chat.completion.chunk")
     }
     *shown, last = chunks
     told = [chunk.choices[0].delta.model_dump(exclude_unset=True) for chunk in shown]

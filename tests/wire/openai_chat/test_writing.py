@@ -179,6 +179,14 @@ def test_quirk_reasoning() -> None:
     assert sent(message)[0]["reasoning_details"] == details
 
 
+def test_quirk_no_content() -> None:
+    """A turn that only calls tools has null for its content, or an empty string."""
+    call = ToolCall("a", "f", "{}")
+    assert turn(call)["content"] is None
+    assert turn(call, no_content="empty")["content"] == ""
+    assert turn(Text("x"), call, no_content="empty")["content"] == "x"
+
+
 def test_quirk_empty_reasoning() -> None:
     """DeepSeek refuses a turn with calls that says nothing of its reasoning."""
     call = ToolCall("a", "f")

@@ -26,7 +26,13 @@ _HERE = __package__  # the name under which the package was vendored, if it was
 app.command(f"{_HERE}.running:run", name="run", help="Let an agent answer one prompt.")
 app.command(f"{_HERE}.chatting:chat", name="chat", help="Talk with a model, in the terminal.")
 app.command(f"{_HERE}.runs:runs", name="runs", help="List runs, look into them, follow them, add up what they cost.")
+app.command(f"{_HERE}.replaying:record", name="record", help="Record what a program's runs get from models and tools.")
+app.command(f"{_HERE}.replaying:replay", name="replay", help="Run a recorded program without asking a model.")
 app.command(f"{_HERE}.doctor:doctor", name="doctor", help="Say which models can be used here, and what is missing.")
+app.command(f"{_HERE}.serving:serve", name="serve", help="Serve models and agents on the wires of all providers.")
+app.command(f"{_HERE}.twinning:twin", name="twin", help="Be a provider on loopback, from a script, with faults.")
+app.command(f"{_HERE}.models:models", name="models", help="List the models that are within reach.")
+app.command(f"{_HERE}.prices:prices", name="prices", help="Say what a model's tokens cost.")
 app.command(f"{_HERE}.demo:demo", name="demo", help="See an agent at work on a table, without a key or a network.")
 
 

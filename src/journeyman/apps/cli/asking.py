@@ -14,7 +14,8 @@ from cyclopts import Parameter
 from ...agents import Agent
 from ...compose import open_model
 from ...data import CallerError, Limits, Message, ModelRequest
-from ...models import WiredModel
+from ...loop import surroundings
+from ...models import Model, RetryPolicy
 from ...tools import Tool
 from .flags import JOURNAL, Journal
 
@@ -28,12 +29,18 @@ class ModelFlags:
         str, Parameter(env_var="JOURNEYMAN_MODEL", help="The model as vendor:model, such as ollama:llama3.2.")
     ]
     base_url: Annotated[str | None, Parameter(help="Where the vendor's API is, if not where it usually is.")] = None
+    retry_attempts: Annotated[
+        int,
+        Parameter(env_var="JOURNEYMAN_RETRY_ATTEMPTS", help="How often a request is sent that fails for a moment."),
+    ] = RetryPolicy().retry_attempts
 
-    def open(self) -> WiredModel:
+    def open(self) -> Model:
         """The model. Raises `CallerError` for an unknown vendor and for a missing key or address."""
-        model = open_model(self.model, base_url=self.base_url)
-        # What is missing is better told now than by a run that fails with its first request.
-        model.preview(ModelRequest("", (Message.user("?"),)))
+        retry = RetryPolicy(retry_attempts=self.retry_attempts)
+        model = open_model(self.model, base_url=self.base_url, retry=retry)
+        if surroundings.get() is None:
+            # What is missing is better told now than by a run that fails with its first request; a tape needs no key.
+            model.preview(ModelRequest("", (Message.user("?"),)))
         return model
 
 
@@ -66,24 +73,30 @@ class AgentFlags(ModelFlags):
 
 def load_tools(names: Sequence[str]) -> list[Any]:
     """Tools by `module:name`; modules are found from the working directory, too. Raises `CallerError` that says why not."""
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
     wanted = [name.strip() for item in names for name in item.split(",")]
     return [tool for name in wanted for tool in _tools_at(name)]
 
 
-def _tools_at(place: str) -> Sequence[Any]:
+def loaded(flag: str, place: str) -> Any:
+    """What a module holds under a name, as `module:name`; None if it holds nothing. Raises `CallerError` that says why not."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
     module, found, name = place.partition(":")
     if not found or not module or not name:
-        raise CallerError(f"--tools {place!r}: write module:name, such as my_tools:weather")
+        raise CallerError(f"{flag} {place!r}: write module:name, such as my_tools:weather")
     try:
         holder = importlib.import_module(module)
     except Exception as error:
         raise CallerError(
-            f"--tools {place}: {module} cannot be imported ({type(error).__name__}: {error}); --debug shows where"
+            f"{flag} {place}: {module} cannot be imported ({type(error).__name__}: {error}); --debug shows where"
         ) from error
-    value = getattr(holder, name, None)
+    return getattr(holder, name, None)
+
+
+def _tools_at(place: str) -> Sequence[Any]:
+    module, _, name = place.partition(":")
+    value = loaded("--tools", place)
     if isinstance(value, Mapping):
         value = cast("Mapping[str, Any]", value).values()
     tools: list[Any] = [value] if callable(value) else list(cast("Iterable[Any]", value)) if _is_many(value) else []

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from ...agents import Agent, RunResult
 from ...compose import open_model
 from ...journal import RunState
-from ...models import ScriptedModel, WiredModel
+from ...models import Model, ScriptedModel
 from ..demo import INSTRUCTIONS, ORDERS, QUESTION, Count, count, order_tools, script
 from .asking import ModelFlags
 from .flags import JOURNAL, PLAIN, Journal, Shown
@@ -80,7 +80,7 @@ async def _demo(screen: Screen, asked: ModelFlags | None, journal: str) -> int:
 
 
 @asynccontextmanager
-async def _model(screen: Screen, asked: ModelFlags | None) -> AsyncGenerator[WiredModel]:
+async def _model(screen: Screen, asked: ModelFlags | None) -> AsyncGenerator[Model]:
     screen.note(("journeyman demo", "bold"))
     screen.note(f"An agent answers a question about {ORDERS.name}: {_rows():,} orders of a shop that does not exist.")
     if asked is not None:

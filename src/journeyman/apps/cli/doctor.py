@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
 import msgspec
 
 from ... import __version__
 from ...adapters.transport_aiohttp import AiohttpTransport
 from ...data import JourneymanError
-from ...providers import VENDORS, Vendor, endpoint
-from ...wire import HttpRequest
+from ...providers import VENDORS, Asked, AvailableModels, Endpoint, Vendor, discover, endpoint, is_configured
 from .flags import JOURNAL, PLAIN, Journal, Shown
 from .journals import existing, file_of
 from .outcome import carry_out
@@ -40,9 +38,10 @@ _PACKAGES = {
 _INSTALL = {
     "ollama": "install it from https://ollama.com/download, then: ollama pull llama3.2",
     "lmstudio": "install it from https://lmstudio.ai, load a model and start its server",
+    "llamacpp": "start it with: llama-server -hf REPOSITORY (https://github.com/ggml-org/llama.cpp)",
+    "vllm": "start it with: vllm serve MODEL (https://docs.vllm.ai)",
     "compatible": "the address of any OpenAI-compatible server",
 }
-_MOST_BYTES = 1_000_000
 _NAMED = 6
 
 
@@ -128,58 +127,46 @@ def _software() -> list[Finding]:
 
 
 def _credentials(environ: Mapping[str, str]) -> list[Finding]:
-    return [
-        Finding(
-            about="credential",
-            name=vendor.name,
-            ok=bool(environ.get(vendor.key_env)),
-            detail=f"{vendor.key_env} is set" if environ.get(vendor.key_env) else f"{vendor.key_env} is not set",
-            help="" if environ.get(vendor.key_env) or not vendor.keys_at else f"keys are made at {vendor.keys_at}",
-            usable=bool(environ.get(vendor.key_env)),
-        )
-        for vendor in VENDORS.values()
-        if vendor.key_env is not None and not vendor.local
-    ]
+    return [_credential(vendor, environ) for vendor in VENDORS.values() if vendor.key_variables and not vendor.local]
+
+
+def _credential(vendor: Vendor, environ: Mapping[str, str]) -> Finding:
+    named = next((name for name in vendor.key_variables if environ.get(name)), "")
+    if named:
+        detail = f"{named} is set"
+    elif not vendor.needs_key and is_configured(vendor, environ):
+        # Whether there is anything to sign with, only a request tells.
+        named = next(name for name in (vendor.url_env or "", *vendor.url_aliases) if environ.get(name))
+        detail = f"{named} is set; requests are signed with what your machine has for it"
+    else:
+        detail = f"{vendor.key_env} is not set"
+    how = f"keys are made at {vendor.keys_at}" if vendor.keys_at and not named else ""
+    return Finding(about="credential", name=vendor.name, ok=bool(named), detail=detail, help=how, usable=bool(named))
 
 
 async def _servers(environ: Mapping[str, str]) -> list[Finding]:
+    local = [vendor for vendor in VENDORS.values() if vendor.local and vendor.listing is not None]
     transport = AiohttpTransport(connect_timeout=PATIENCE, read_timeout=PATIENCE)
-    local = [vendor for vendor in VENDORS.values() if vendor.local]
     try:
-        return list(await asyncio.gather(*(_server(transport, vendor, environ) for vendor in local)))
+        asked = [Asked(vendor, functools.partial(_place, vendor, environ)) for vendor in local]
+        found = await discover(asked, transport, patience=PATIENCE)
     finally:
         await transport.close()
+    reasons = {item.vendor: item.reason for item in found.unreachable}
+    return [_server(vendor.name, found, reasons.get(vendor.name)) for vendor in local]
 
 
-async def _server(transport: AiohttpTransport, vendor: Vendor, environ: Mapping[str, str]) -> Finding:
-    how = _INSTALL.get(vendor.name, "")
-    if vendor.base_url is None and not environ.get(vendor.url_env or ""):
-        return Finding(about="server", name=vendor.name, ok=False, detail=f"{vendor.url_env} is not set", help=how)
-    try:
-        place = endpoint(vendor, environ, base_url=None, api_key=None)
-        async with asyncio.timeout(PATIENCE):
-            models = await _models(transport, HttpRequest("GET", f"{place.base_url}/models", place.headers()))
-    except (JourneymanError, TimeoutError) as error:
-        said = str(error) or f"no answer within {PATIENCE:g} s"
-        return Finding(about="server", name=vendor.name, ok=False, detail=cut(one_line(said), 160), help=how)
-    where = shown_address(place.base_url)
+def _place(vendor: Vendor, environ: Mapping[str, str]) -> Endpoint:
+    return endpoint(vendor, environ, base_url=None, api_key=None)
+
+
+def _server(name: str, found: AvailableModels, reason: str | None) -> Finding:
+    if reason is not None:
+        detail = cut(one_line(reason), 160)
+        return Finding(about="server", name=name, ok=False, detail=detail, help=_INSTALL.get(name, ""))
+    where, models = found.addresses[name], found.of(name)
     detail = f"answers at {where}" if models else f"answers at {where}, and has no model"
-    return Finding(about="server", name=vendor.name, ok=True, detail=detail, usable=bool(models), models=models)
-
-
-async def _models(transport: AiohttpTransport, request: HttpRequest) -> Sequence[str]:
-    async with transport.exchange(request) as reply:
-        body = b""
-        async for chunk in reply.chunks():
-            body += chunk
-            if len(body) > _MOST_BYTES:
-                raise JourneymanError("what answers there is no model server: its list of models has no end")
-    if reply.head.status >= 400:  # noqa: PLR2004  (HTTP's own line)
-        raise JourneymanError(f"something answers there, with HTTP status {reply.head.status}")
-    try:
-        return [row["id"] for row in msgspec.json.decode(body, type=dict[str, Any])["data"]]
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
-        raise JourneymanError("what answers there is no model server") from None
+    return Finding(about="server", name=name, ok=True, detail=detail, usable=bool(models), models=models)
 
 
 async def _journal(journal: str) -> Finding:
@@ -198,9 +185,3 @@ async def _journal(journal: str) -> Finding:
 
 
 _ELSEWHERE = "choose another with --journal or JOURNEYMAN_JOURNAL"
-
-
-def shown_address(url: str) -> str:
-    """An address without the name and password that may be in it."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

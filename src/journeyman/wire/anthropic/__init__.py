@@ -7,7 +7,7 @@ for what we serve, `parsing` or `rendering`.
 from __future__ import annotations
 
 from ...data import ModelRequest, ModelResponse
-from ..dialect import StreamDecoder
+from ..dialect import UNSTAMPED, Stamp, StreamDecoder
 from ..http import HttpReply, HttpRequest
 from ..whole import WholeReplyDecoder, is_whole
 from .answering import decode_reply
@@ -26,11 +26,13 @@ class Anthropic:
     Of `Settings` the wire has no place for `seed` and the two penalties, which are left out, and none for JSON output
     without a schema, which is refused. Names, descriptions and strictness of a `JsonOutput` are left out, too: its
     schema is always kept to. `reasoning_effort` is sent as `output_config.effort`, `thinking_tokens` as a budget (0
-    forbids thinking); `extra={"thinking": {"type": "adaptive"}}` leaves it to the model. `extra["betas"]` becomes the
-    header `anthropic-beta`. A `file-id:` url names an uploaded file.
+    forbids thinking; `extra={"thinking": {"type": "adaptive"}}` leaves it to the model). A budget is left out while a
+    tool loop goes on that another model began, where the API takes none. `extra["betas"]` becomes the header
+    `anthropic-beta`. A `file-id:` url names an uploaded file.
     """
 
     name = NAME
+    stream_type = "text/event-stream; charset=utf-8"
 
     def encode(self, request: ModelRequest, *, stream: bool = False) -> HttpRequest:
         """The HTTP request; raises `CallerError` for what the wire cannot carry."""
@@ -50,14 +52,14 @@ class Anthropic:
         """The request that a client sent; raises `CallerError` where it is none."""
         return parse_request(request)
 
-    def render(self, response: ModelResponse) -> HttpReply:
+    def render(self, response: ModelResponse, stamp: Stamp = UNSTAMPED) -> HttpReply:
         """The reply with the whole answer; raises `CallerError` for media in it."""
-        return render_reply(response)
+        return render_reply(response, stamp)
 
     def render_error(self, status: int, message: str) -> HttpReply:
         """The reply that tells of an error."""
         return render_failure(status, message)
 
-    def renderer(self, *, model: str = "", raw_id: str | None = None) -> AnthropicRenderer:
-        """A writer of one streamed answer; its head, with these two, leaves before the answer is known."""
-        return AnthropicRenderer(model, raw_id)
+    def renderer(self, stamp: Stamp = UNSTAMPED) -> AnthropicRenderer:
+        """A writer of one streamed answer; its head, with what the stamp says, leaves before the answer is known."""
+        return AnthropicRenderer(stamp)

@@ -6,7 +6,18 @@ from typing import Any, cast
 
 import msgspec
 
-from ...data import CallerError, JsonObject, Message, ModelRequest, Opaque, Settings, ToolCall, ToolSpec
+from ...data import (
+    CallerError,
+    JsonObject,
+    Message,
+    ModelRequest,
+    Opaque,
+    Part,
+    Settings,
+    Thinking,
+    ToolCall,
+    ToolSpec,
+)
 from ..http import HttpRequest
 from .names import EFFORTS, INLINE, NAME, PLAIN
 from .writing import JOINT, USER_HEAD, marked, message_fragment, system_fragment, tool_fragment
@@ -43,6 +54,8 @@ def encode_request(request: ModelRequest, *, stream: bool) -> HttpRequest:
         body["system"] = system
     _add_tools(body, request)
     _add_settings(body, settings)
+    if settings.thinking_tokens and _goes_on_without_thoughts(messages):
+        del body["thinking"]
     for key, value in extra.items():
         body.setdefault(key, value)
     _add_output(body, request, extra)
@@ -153,6 +166,33 @@ def _add_settings(body: JsonObject, settings: Settings) -> None:
         body["stop_sequences"] = settings.stop
     if (budget := settings.thinking_tokens) is not None:
         body["thinking"] = {"type": "enabled", "budget_tokens": budget} if budget else {"type": "disabled"}
+
+
+def _goes_on_without_thoughts(messages: tuple[Message, ...]) -> bool:
+    # A tool loop is one turn of the model's, whose thinking stays as it began (Anthropic's page "Thinking in tool and
+    # multi-turn workflows"). With a budget the API refuses a loop without signed thoughts, and one that another model
+    # began has none; to fail there would make every change of the provider within a loop impossible.
+    inside = False
+    for message in reversed(messages):
+        if message.role == "assistant":
+            if not message.tool_calls:
+                break
+            inside = True
+            if any(_is_thought(part) for part in message.parts):
+                return False
+        elif inside and not message.tool_results:
+            break
+    return inside
+
+
+def _is_thought(part: Part) -> bool:
+    match part:
+        case Thinking():
+            return part.origin is not None and part.origin.dialect == NAME
+        case Opaque():
+            return part.dialect == NAME and part.data.get("type") == "redacted_thinking"
+        case _:
+            return False
 
 
 def _add_output(body: JsonObject, request: ModelRequest, extra: JsonObject) -> None:

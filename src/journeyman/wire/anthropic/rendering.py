@@ -27,6 +27,7 @@ from ...data import (
     Usage,
     Video,
 )
+from ..dialect import UNSTAMPED, Stamp
 from ..http import HttpReply
 from .names import ERROR_TYPES, FINISHES, NAME, STOP_REASONS
 from .writing import block_of, tool_id
@@ -39,10 +40,11 @@ _SERVER_ERROR = 500
 _encode = msgspec.json.encode
 
 
-def render_reply(response: ModelResponse) -> HttpReply:
+def render_reply(response: ModelResponse, stamp: Stamp = UNSTAMPED) -> HttpReply:
     """The reply with the whole answer; raises `CallerError` for a picture or sound in it."""
     content = [block for part in response.message.parts if (block := _block(part)) is not None]
-    body = _head(response.raw_id, response.model, response.usage, content) | _ending(response)
+    head = _head(response.raw_id or _id(stamp), response.model or stamp.model, response.usage, content)
+    body = head | _ending(response)
     return HttpReply(200, _JSON, _encode(body))
 
 
@@ -52,9 +54,13 @@ def render_failure(status: int, message: str) -> HttpReply:
     return HttpReply(status, _JSON, _encode({"type": "error", "error": {"type": kind, "message": message}}))
 
 
-def _head(raw_id: str | None, model: str, usage: Usage, content: list[JsonObject]) -> JsonObject:
+def _id(stamp: Stamp) -> str:
+    return f"msg_{stamp.id}" if stamp.id else DEFAULT_ID
+
+
+def _head(raw_id: str, model: str, usage: Usage, content: list[JsonObject]) -> JsonObject:
     return {
-        "id": raw_id or DEFAULT_ID,
+        "id": raw_id,
         "type": "message",
         "role": "assistant",
         "model": model,
@@ -119,9 +125,9 @@ class AnthropicRenderer:
     `finish`: for that a block of thoughts stays open to the end, and blocks that no delta told of follow the others.
     """
 
-    def __init__(self, model: str = "", raw_id: str | None = None) -> None:
-        self._model = model
-        self._raw_id = raw_id
+    def __init__(self, stamp: Stamp = UNSTAMPED) -> None:
+        self._model = stamp.model
+        self._raw_id = _id(stamp)
         self._begun = False
         self._kinds: list[str] = []
         self._open: list[int] = []
@@ -145,7 +151,8 @@ class AnthropicRenderer:
     def finish(self, response: ModelResponse) -> bytes:
         """All that is left to say; an answer that was never fed comes whole."""
         if not self._begun:
-            self._model, self._raw_id = response.model, response.raw_id
+            self._model = response.model or self._model
+            self._raw_id = response.raw_id or self._raw_id
         out = [self._head(response.usage)]
         told, untold = self._matched(response.message)
         for index in list(self._open):

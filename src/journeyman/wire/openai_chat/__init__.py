@@ -1,24 +1,24 @@
 """OpenAI's Chat Completions and everything compatible, both ways.
 
-To change how an answer is read open `answering`, `calls`, `chunks` or `streaming`; for what is sent, `asking` or
-`writing`; for what we serve, `parsing`, `reading` or `rendering`; `media`, `tools` and `counting` go both ways.
+To change how an answer is read open `answering`, `pieces` or `streaming`; for what is sent, `asking` or `writing`; for
+what we serve, `parsing` or `rendering`; `media`, `tools` and `counting` go both ways.
 """
 
 from __future__ import annotations
 
 from ...data import ModelRequest, ModelResponse
-from ..dialect import StreamDecoder
+from ..dialect import UNSTAMPED, Stamp, StreamDecoder
 from ..http import HttpReply, HttpRequest
 from ..quirks import ChatQuirks
 from ..whole import WholeReplyDecoder, is_whole
 from .answering import decode_reply
 from .asking import Writer
 from .names import NAME
-from .parsing import parse_request, wants_usage
-from .rendering import DEFAULT_ID, ChatRenderer, render_failure, render_reply
+from .parsing import parse_request
+from .rendering import ChatRenderer, render_failure, render_reply
 from .streaming import ChatDecoder
 
-__all__ = ["ChatDecoder", "ChatRenderer", "OpenAIChat", "wants_usage"]
+__all__ = ["ChatDecoder", "ChatRenderer", "OpenAIChat"]
 
 
 class OpenAIChat:
@@ -26,12 +26,14 @@ class OpenAIChat:
 
     Of `Settings` the wire has no place for `thinking_tokens` and `top_k`, which are left out where the quirks do not
     say that the vendor knows them; `parallel_tool_calls` is left out where there are no tools. Names to choose from
-    become OpenAI's `allowed_tools`. That a tool failed (`ToolResult.is_error`) has no place either: its words say it.
-    What a tool gave besides words goes into a user's message behind the results. A `file-id:` url names an uploaded
-    file.
+    become OpenAI's `allowed_tools`. What an answer is based on (Perplexity's and xAI's `citations`, Perplexity's
+    `search_results`, OpenAI's `annotations`) is in its message's origin under `told`, and is not sent back. That a
+    tool failed (`ToolResult.is_error`) has no place either: its words say it. What a tool gave besides words goes
+    into a user's message behind the results. A `file-id:` url names an uploaded file.
     """
 
     name = NAME
+    stream_type = "text/event-stream; charset=utf-8"
 
     def __init__(self, quirks: ChatQuirks | None = None) -> None:
         self.quirks = quirks or ChatQuirks()
@@ -55,16 +57,14 @@ class OpenAIChat:
         """The request that a client sent; raises `CallerError` where it is none."""
         return parse_request(request, self.quirks)
 
-    def render(self, response: ModelResponse, *, created: int = 0) -> HttpReply:
+    def render(self, response: ModelResponse, stamp: Stamp = UNSTAMPED) -> HttpReply:
         """The reply with the whole answer; raises `CallerError` for media that the wire cannot give."""
-        return render_reply(response, created)
+        return render_reply(response, stamp)
 
     def render_error(self, status: int, message: str) -> HttpReply:
         """The reply that tells of an error."""
         return render_failure(status, message)
 
-    def renderer(
-        self, *, model: str = "", raw_id: str = DEFAULT_ID, created: int = 0, usage: bool = True
-    ) -> ChatRenderer:
-        """A writer of one streamed answer; `wants_usage(request)` says whether its client asked for `usage`."""
-        return ChatRenderer(model=model, raw_id=raw_id, created=created, usage=usage)
+    def renderer(self, stamp: Stamp = UNSTAMPED) -> ChatRenderer:
+        """A writer of one streamed answer; it tells the usage unless the stamp's request shows that nobody asked for it."""
+        return ChatRenderer(stamp)

@@ -21,15 +21,14 @@ from ...data import (
     ThinkingDelta,
     ToolCall,
 )
+from ..failures import error_in, error_of
 from ..http import HttpReply
+from ..shapes import UNREADABLE, object_of, objects_of, string_of, without
 from ..whole import ERROR_STATUS, unreadable
-from .calls import Calls
-from .chunks import Chunk, WireChoice, WireMessage, read_chunk
 from .counting import cost_of, usage_of
-from .failures import error_in, error_of
 from .media import drawn, spoken
-from .names import BLOCK, FINISHES, KEY, NAME, REFUSAL
-from .shapes import UNREADABLE, object_of, objects_of, string_of, without
+from .names import BLOCK, FINISHES, KEY, NAME, REFUSAL, TOLD
+from .pieces import Calls, Chunk, WireChoice, WireMessage, read_chunk
 
 
 class _Segment(msgspec.Struct, gc=False):
@@ -74,6 +73,7 @@ class Answer:
         self._extra_content: JsonObject = {}
         self._images: list[JsonObject] = []
         self._sounds: list[JsonObject] = []
+        self._told: JsonObject = {}
 
     def take(self, chunk: Chunk, raw: bytes, deltas: list[Delta], *, whole: bool = False) -> None:
         """Add what a chunk says, and to `deltas` what it shows; raises the `ProviderError` that it tells of."""
@@ -85,6 +85,8 @@ class Answer:
             self._usage = object_of(chunk.usage)
         elif chunk.x_groq:
             self._usage = object_of(object_of(chunk.x_groq).get("usage")) or self._usage
+        if chunk.citations or chunk.search_results:
+            self._cite(chunk)
         for choice in chunk.choices or ():
             # Other choices are answers of their own, which nobody asked for.
             if not choice.index:
@@ -102,6 +104,11 @@ class Answer:
         self._model = self._model or string_of(chunk.model)
         created = chunk.created if isinstance(chunk.created, int) else 0
         self._calls.about = f"{self._raw_id} {created}"
+
+    def _cite(self, chunk: Chunk) -> None:
+        # Perplexity repeats them with each piece; the last are all.
+        found = {"citations": chunk.citations, "search_results": chunk.search_results}
+        self._told |= {key: value for key, value in found.items() if value}
 
     def _choose(self, choice: WireChoice, raw: bytes, deltas: list[Delta], *, whole: bool) -> None:
         if choice.error:
@@ -147,6 +154,8 @@ class Answer:
             self._images += objects_of(piece.images)
         if piece.audio:
             self._sounds.append(object_of(piece.audio))
+        if piece.annotations:
+            self._told.setdefault("annotations", []).extend(objects_of(piece.annotations))
 
     def _say(self, text: str, deltas: list[Delta]) -> None:
         if self._words is None:
@@ -223,6 +232,8 @@ class Answer:
             data["reasoning_details"] = self._details
         if self._extra_content:
             data["extra_content"] = self._extra_content
+        if self._told:
+            data[TOLD] = self._told
         return Opaque(NAME, data) if data else None
 
     def _finish(self, calls: list[ToolCall]) -> Finish | None:

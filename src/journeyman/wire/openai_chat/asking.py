@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from ...data import JsonObject, JsonOutput, Message, ModelRequest, Opaque, Settings, ToolChoice, ToolSpec
+from msgspec.structs import replace
+
+from ...data import JsonObject, JsonOutput, Message, ModelRequest, Opaque, Settings, ToolSpec
 from ..http import HttpRequest
 from ..quirks import ChatQuirks
+from ..shapes import json_of
 from .names import own
-from .shapes import json_of
-from .tools import choice_json, output_json, output_of, tool_json
+from .tools import output_json, output_of, said_choice, shown_tools, tool_json
 from .writing import message_fragment
 
 PATH = "/chat/completions"
@@ -34,7 +36,9 @@ class Writer:
             b",".join(self._messages(request.messages)),
             b"]",
         ]
-        if tools := self._tools(request.tools):
+        choice = request.settings.tool_choice
+        shown = None if choice is None else shown_tools(choice, self._quirks)
+        if tools := self._tools(request.tools, shown):
             pieces += (b',"tools":[', b",".join(tools), b"]")
         if options := self._options(request, stream=stream):
             pieces += (b",", json_of(options)[1:-1])
@@ -49,8 +53,10 @@ class Writer:
         fragment = vars(message)[self._key] = message_fragment(message, self._quirks)
         return fragment
 
-    def _tools(self, tools: tuple[ToolSpec | Opaque, ...]) -> list[bytes]:
+    def _tools(self, tools: tuple[ToolSpec | Opaque, ...], shown: tuple[str, ...] | None) -> list[bytes]:
         key = self._key
+        if shown is not None:
+            tools = tuple(tool for tool in tools if isinstance(tool, ToolSpec) and tool.name in shown)
         fragments: list[bytes] = []
         for tool in tools:
             if isinstance(tool, ToolSpec):
@@ -60,7 +66,9 @@ class Writer:
         return fragments
 
     def _tool(self, tool: ToolSpec) -> bytes:
-        fragment = vars(tool)[self._key] = json_of(tool_json(tool))
+        fragment = vars(tool)[self._key] = json_of(
+            tool_json(tool if self._quirks.strict_tools else replace(tool, strict=None))
+        )
         return fragment
 
     def _options(self, request: ModelRequest, *, stream: bool) -> JsonObject:
@@ -94,11 +102,27 @@ class Writer:
             plain = len(settings.stop) == 1 and extra.get("stop") == settings.stop[0]
             options["stop"] = settings.stop[0] if plain else settings.stop
         if settings.tool_choice is not None:
-            options["tool_choice"] = _choice(settings.tool_choice)
+            options["tool_choice"] = said_choice(settings.tool_choice, self._quirks)
         self._thinking(settings, extra, options)
+        self._adapt(options)
+
+    def _adapt(self, options: JsonObject) -> None:
+        """Put what is said in OpenAI's words into the vendor's, and leave out what it refuses."""
+        if "seed" in options and self._quirks.seed != "seed":
+            options[self._quirks.seed] = options.pop("seed")
+        if options.get("tool_choice", "") is None:
+            del options["tool_choice"]
+        for key in self._quirks.leaves_out:
+            options.pop(key, None)
 
     def _thinking(self, settings: Settings, extra: JsonObject, options: JsonObject) -> None:
         effort, budget = settings.reasoning_effort, settings.thinking_tokens
+        if self._quirks.thinking_switch and "thinking" not in extra:
+            off = effort == "none" or budget == 0
+            if off or effort is not None or budget is not None:
+                options["thinking"] = {"type": "disabled" if off else "enabled"}
+            if off:
+                return
         if not self._quirks.reasoning_object or "reasoning_effort" in extra:
             if effort is not None:
                 options["reasoning_effort"] = effort
@@ -120,11 +144,6 @@ def _limit_key(extra: JsonObject, quirks: ChatQuirks) -> str:
             if key in extra:
                 return key
     return quirks.max_tokens
-
-
-def _choice(choice: ToolChoice) -> object:
-    spelled = own(choice.origin).get("tool_choice")
-    return choice_json(choice) if spelled is None else spelled
 
 
 def _format(output: JsonOutput, extra: JsonObject) -> JsonObject:

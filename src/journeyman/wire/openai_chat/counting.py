@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...data import JsonObject, Usage, nanodollars
-from .shapes import object_of
+from ..shapes import object_of
 
 _MOST_DOLLARS = 1e9
 # A union in `isinstance` is made anew each time, and this is asked seven times an answer.

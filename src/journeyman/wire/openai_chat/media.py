@@ -7,8 +7,8 @@ from typing import assert_never
 
 from ...data import Audio, CallerError, Document, Image, JsonObject, Opaque, Text, Video
 from ..quirks import ChatQuirks
+from ..shapes import object_of, string_of, without
 from .names import FILE_ID, IMAGES, NAME, is_own, own
-from .shapes import object_of, string_of, without
 
 PLAIN = "plain"
 """A picture's origin has it where its address stood without an object around it, as Mistral's clients write it."""
@@ -41,7 +41,7 @@ def media_block(part: Medium, quirks: ChatQuirks) -> JsonObject:
         case Image():
             block = _image(part)
         case Audio():
-            block = _audio(part)
+            block = _audio(part, quirks)
         case Document():
             block = _document(part, quirks)
         case Video():
@@ -104,7 +104,10 @@ def _image(part: Image) -> JsonObject:
     return {"type": "image_url", "image_url": address if plain else {"url": address}}
 
 
-def _audio(part: Audio) -> JsonObject:
+def _audio(part: Audio, quirks: ChatQuirks) -> JsonObject:
+    if quirks.audio == "plain":
+        sound = part.url if part.data is None else base64.b64encode(part.data).decode()
+        return {"type": "input_audio", "input_audio": sound}
     if part.data is None:
         raise CallerError("Chat Completions takes an Audio as bytes only (data=), not by its address")
     form = _FORMATS.get(part.media_type)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from ...data import Finish, JsonObject, Opaque, ProviderErrorKind
+from ...data import Finish, JsonObject, Opaque
 
 NAME = "openai_chat"
 """The dialect's name: the tag of everything of ours that only this wire understands."""
@@ -38,6 +38,9 @@ REFUSAL = "refusal"
 IMAGES = "images"
 """A picture's origin has it where it stood in `images` (OpenRouter's place for what models draw)."""
 
+TOLD = "told"
+"""An answer's origin has it: what the vendor says about the answer (`citations`, `search_results`, `annotations`)."""
+
 RAW = "_raw"
 """Tool arguments that are no JSON object travel as text under this key, because servers refuse all but objects."""
 
@@ -70,24 +73,6 @@ FINISHES: dict[str, Finish] = {
 }
 """What `finish_reason` means; what is not here is `other`, and an empty one is none."""
 
-ERROR_WORDS: tuple[tuple[str, ProviderErrorKind], ...] = (
-    ("rate_limit", "rate_limit"),
-    ("rate limit", "rate_limit"),
-    ("too_many_requests", "rate_limit"),
-    ("quota", "rate_limit"),
-    ("overloaded", "overloaded"),
-    ("unavailable", "overloaded"),
-    ("capacity", "overloaded"),
-    ("timeout", "timeout"),
-    ("authentication", "authentication"),
-    ("api_key", "authentication"),
-    ("permission", "permission"),
-    ("not_found", "not_found"),
-    ("invalid", "invalid_request"),
-    ("context_length", "invalid_request"),
-)
-"""Words in the `type` or `code` of an error inside a stream, where no HTTP status says what it is."""
-
 _NOTHING: JsonObject = {}
 
 
@@ -102,3 +87,8 @@ def own(origin: Opaque | None) -> JsonObject:
 def is_own(origin: Opaque | None) -> bool:
     """Whether it came over this wire."""
     return origin is not None and origin.dialect == NAME
+
+
+def legacy_id(name: str) -> str:
+    """The id of a call of the wire's first form, which knew the name of the function only."""
+    return f"function_call_{name}"

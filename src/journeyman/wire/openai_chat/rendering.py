@@ -23,11 +23,13 @@ from ...data import (
     ToolCall,
     ToolCallDelta,
 )
+from ..dialect import Stamp
 from ..http import HttpReply
 from ..quirks import ChatQuirks
+from ..shapes import json_of, object_of, without
 from .counting import usage_json
-from .names import IMAGES, KEY, NAME, REASONING_KEY, REFUSAL, own
-from .shapes import json_of
+from .names import IMAGES, KEY, NAME, REASONING_KEY, REFUSAL, TOLD, own
+from .parsing import wants_usage
 from .writing import assistant_json
 
 DEFAULT_ID = "chatcmpl-journeyman"
@@ -46,13 +48,13 @@ _ERROR_TYPES = {
 _SERVER_ERROR = 500
 
 
-def render_reply(response: ModelResponse, created: int) -> HttpReply:
+def render_reply(response: ModelResponse, stamp: Stamp) -> HttpReply:
     """The reply with the whole answer; raises `CallerError` for media that the wire cannot give."""
     body: JsonObject = {
-        "id": response.raw_id or DEFAULT_ID,
+        "id": response.raw_id or _id(stamp),
         "object": "chat.completion",
-        "created": created,
-        "model": response.model,
+        "created": stamp.created,
+        "model": response.model or stamp.model,
         "choices": [
             {
                 "index": 0,
@@ -62,6 +64,7 @@ def render_reply(response: ModelResponse, created: int) -> HttpReply:
             }
         ],
         "usage": usage_json(response.usage, response.cost),
+        **_sources(response.message),
     }
     return HttpReply(200, _HEADERS, json_of(body))
 
@@ -71,14 +74,19 @@ def render_failure(status: int, message: str) -> HttpReply:
     return HttpReply(status, _HEADERS, json_of({"error": _error(status, message)}))
 
 
-class ChatRenderer:
-    """Writes one streamed answer; `usage` puts it into an event of its own before the end, as `include_usage` asks."""
+def _id(stamp: Stamp) -> str:
+    return f"chatcmpl-{stamp.id}" if stamp.id else DEFAULT_ID
 
-    def __init__(self, *, model: str, raw_id: str, created: int, usage: bool) -> None:
-        self._model = model
-        self._raw_id = raw_id
-        self._created = created
-        self._with_usage = usage
+
+class ChatRenderer:
+    """Writes one streamed answer; usage comes in an event of its own before the end, where `include_usage` asks for it."""
+
+    def __init__(self, stamp: Stamp) -> None:
+        self._model = stamp.model
+        self._raw_id = _id(stamp)
+        self._created = stamp.created
+        asked = stamp.request
+        self._with_usage = asked is None or not asked.stream or wants_usage(asked)
         self._head = b""
         self._shown: set[type[Delta]] = set()
         # The calls that a delta showed, and whether it showed arguments.
@@ -108,6 +116,8 @@ class ChatRenderer:
         events = [b"" if self._head else self._begin()]
         events += map(self._event, self._rest(response.message))
         events.append(self._event({}, _reason(response)))
+        if sources := _sources(response.message):
+            events.append(_event({**self._envelope(), "choices": [], **sources}))
         if self._with_usage:
             events.append(
                 _event({**self._envelope(), "choices": [], "usage": usage_json(response.usage, response.cost)})
@@ -165,6 +175,11 @@ class ChatRenderer:
         return [{"tool_calls": [{"index": index, **rest}]}] if rest else []
 
 
+def _sources(message: Message) -> JsonObject:
+    """What a vendor with a search of its own says beside its answer about what it read."""
+    return without(object_of(own(message.origin).get(TOLD)), "annotations")
+
+
 def _reason(response: ModelResponse) -> str:
     # Clients of typed languages refuse what OpenAI never says, so that what the wire has no word for is its usual one.
     if response.finish in (None, "other"):
@@ -181,6 +196,8 @@ def _message_json(message: Message) -> JsonObject:
         told = own(sound.origin)
         data = base64.b64encode(sound.data or b"").decode()
         wire["audio"] = {"id": "", "transcript": "", "expires_at": 0, **told, "data": data}
+    if annotations := object_of(own(message.origin).get(TOLD)).get("annotations"):
+        wire["annotations"] = annotations
     return {"role": "assistant", "content": None, "refusal": None, **wire}
 
 

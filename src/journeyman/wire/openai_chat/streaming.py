@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from ...data import CallerError, Delta, ModelResponse, ProviderError
+from ..failures import error_in
+from ..shapes import UNREADABLE
 from ..sse import SseDecoder
 from .answering import Answer
-from .chunks import read_chunk
-from .failures import error_in
-from .shapes import UNREADABLE
+from .pieces import read_chunk
 
 _END = b"[DONE]"
 _SHOWN = 300

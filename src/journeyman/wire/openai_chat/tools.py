@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Literal, assert_never, cast
 
 from msgspec.structs import replace
 
 from ...data import CallerError, JsonObject, JsonOutput, Opaque, ToolChoice, ToolSpec
+from ..quirks import ChatQuirks
+from ..shapes import object_of, objects_of, string_of
 from .names import NAME, own
-from .shapes import object_of, objects_of, string_of
 
 _MODES: dict[str, Literal["auto", "required", "none"]] = {
     "auto": "auto",
@@ -55,6 +56,32 @@ def choice_json(choice: ToolChoice) -> str | JsonObject:
     if choice.mode == "required" and len(tools) == 1:
         return tools[0]
     return {"type": "allowed_tools", "allowed_tools": {"mode": choice.mode, "tools": tools}}
+
+
+def said_choice(choice: ToolChoice, quirks: ChatQuirks) -> object:
+    """What is sent for a choice: as the client spelled it, if one did, or as much as the vendor understands; None: nothing."""
+    match quirks.tool_choice:
+        case "full":
+            spelled = own(choice.origin).get("tool_choice")
+            return choice_json(choice) if spelled is None else spelled
+        case "named":
+            return choice_json(choice) if len(choice.names) == 1 and choice.mode == "required" else choice.mode
+        case "modes":
+            return choice.mode
+        case "auto":
+            return None
+        case _:
+            assert_never(quirks.tool_choice)
+
+
+def shown_tools(choice: ToolChoice, quirks: ChatQuirks) -> tuple[str, ...] | None:
+    """The names of the only tools to show, where the vendor cannot be told the choice; None: all."""
+    if choice.mode == "none":
+        return () if quirks.tool_choice == "auto" else None
+    told = quirks.tool_choice == "full" or (
+        quirks.tool_choice == "named" and len(choice.names) == 1 and choice.mode == "required"
+    )
+    return None if told or not choice.names else choice.names
 
 
 def choice_of(value: object) -> ToolChoice | None:

@@ -26,9 +26,9 @@ from ...data import (
     Video,
 )
 from ..quirks import ChatQuirks
+from ..shapes import json_of, object_of, without
 from .media import address_of, media_block
-from .names import BLOCK, CUSTOM, EMPTY_FORMS, FORM, IMAGES, KEY, LEGACY, RAW, REASONING_KEY, REFUSAL, is_own, own
-from .shapes import json_of, without
+from .names import BLOCK, CUSTOM, EMPTY_FORMS, FORM, IMAGES, KEY, LEGACY, RAW, REASONING_KEY, REFUSAL, TOLD, is_own, own
 
 _object = msgspec.json.Decoder(dict[str, Any]).decode
 _nine = re.compile(r"[A-Za-z0-9]{9}").fullmatch
@@ -111,7 +111,7 @@ class _Turn:
             listed = (self._listed or form == "list") and not self._flat()
             wire["content"] = self._blocks if listed else "".join(block["text"] for block in self._blocks)
         else:
-            usual = "null" if self._calls or self._keys.keys() & _INSTEAD else "empty"
+            usual = self._quirks.no_content if self._calls or self._keys.keys() & _INSTEAD else "empty"
             wire.update(EMPTY_FORMS.get(form or usual, EMPTY_FORMS[usual]))
         wire.update(self._keys)
         if self._calls:
@@ -119,11 +119,16 @@ class _Turn:
             if self._quirks.empty_reasoning:
                 wire.setdefault(self._reasoning_key() or REASONING_KEY, "")
         for key, value in extras.items():
-            if key == "reasoning_details" and self._quirks.reasoning != "as_received":
-                continue
-            if key != FORM:
+            if self._goes_back(key):
                 wire.setdefault(key, value)
+        if self._quirks.annotations and (said := object_of(extras.get(TOLD)).get("annotations")):
+            wire.setdefault("annotations", said)
         return wire
+
+    def _goes_back(self, key: str) -> bool:
+        if key == "reasoning_details":
+            return self._quirks.reasoning == "as_received"
+        return key not in (FORM, TOLD) and (key != "extra_content" or self._quirks.extra_content)
 
     def _flat(self) -> bool:
         return self._quirks.flat_text and all(map(_is_text, self._blocks))
@@ -141,15 +146,16 @@ class _Turn:
         if not is_own(part.origin) or self._quirks.reasoning == "drop":
             return
         data = own(part.origin)
-        if BLOCK in data and self._quirks.reasoning == "as_received":
+        if BLOCK in data and self._quirks.reasoning in ("as_received", "blocks"):
             words = [{"type": "text", "text": part.text}]
             self._blocks.append({"type": "thinking", "thinking": words, **data[BLOCK]})
             self._listed = True
-        elif key := self._reasoning_key() or data.get(KEY):
+        elif self._quirks.reasoning != "blocks" and (key := self._reasoning_key() or data.get(KEY)):
             self._keys[key] = self._keys.get(key, "") + part.text
 
     def _reasoning_key(self) -> str | None:
-        return None if self._quirks.reasoning in ("as_received", "drop") else self._quirks.reasoning
+        key = self._quirks.reasoning
+        return key if key in ("reasoning", "reasoning_content") else None
 
     def _call(self, call: ToolCall) -> None:
         extras = own(call.origin)
@@ -162,7 +168,7 @@ class _Turn:
             wire |= {"type": "custom", "custom": {"name": call.name, "input": _input_of(arguments)}}
         else:
             wire |= {"type": "function", "function": {"name": call.name, "arguments": arguments}}
-        wire |= without(extras, CUSTOM)
+        wire |= without(extras, CUSTOM) if self._quirks.extra_content else without(extras, CUSTOM, "extra_content")
         if wire["type"] is None:
             del wire["type"]
         self._calls.append(wire)

@@ -14,8 +14,12 @@ from ....journal import (
     ChildFinished,
     ChildStarted,
     Fact,
+    ModelDropped,
+    ModelHedged,
     ModelRequested,
     ModelResponded,
+    ModelRetried,
+    ModelSwitched,
     RetryAsked,
     RunCancelled,
     RunFailed,
@@ -70,7 +74,21 @@ def said_by(fact: Fact) -> Said:  # noqa: C901, PLR0911, PLR0912  (a table with 
             return f"{fact.model}, call {fact.iteration}, after {fact.history} messages", ()
         case ModelResponded():
             response = fact.response
-            return f"{response.finish or 'no reason'}, {tokens(response.usage)}", list(parts_of(response.message))
+            used = (
+                tokens(response.usage) if response.saved is None else f"from the cache, saved {tokens(response.saved)}"
+            )
+            return f"{response.finish or 'no reason'}, {used}", list(parts_of(response.message))
+        case ModelRetried():
+            head = f"{fact.model}, attempt {fact.attempt} in {fact.delay:.1f} s{_doubt(in_doubt=fact.in_doubt)}"
+            return head, [fact.failure.message]
+        case ModelSwitched():
+            return f"to {fact.model}{_doubt(in_doubt=fact.in_doubt)}", [fact.failure.message] if fact.failure else []
+        case ModelHedged():
+            return f"{fact.model}, a second request after {fact.delay:.1f} s", ()
+        case ModelDropped():
+            spent = "" if fact.usage is None else f", {tokens(fact.usage)}"
+            head = f"{fact.model} was not needed any more{spent}{_doubt(in_doubt=fact.in_doubt)}"
+            return head, [fact.failure.message] if fact.failure else []
         case ToolStarted():
             again = f", attempt {fact.attempt}" if fact.attempt > 1 else ""
             return f"{fact.name} ({fact.call_id}){again}", ()
@@ -141,6 +159,10 @@ def _marks(result: ToolResult, *, asks_retry: bool = False) -> str:
     if asks_retry:
         return " asks to try again"
     return " failed" if result.is_error else ""
+
+
+def _doubt(*, in_doubt: bool) -> str:
+    return ", may be charged all the same" if in_doubt else ""
 
 
 def _abandoned(names: Sequence[str]) -> Iterator[str]:

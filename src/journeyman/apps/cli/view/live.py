@@ -5,14 +5,27 @@ from __future__ import annotations
 import json
 import shlex
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, assert_never, cast
 
 import msgspec
 
 from ....compose import cost
 from ....data import dollars
 from ....journal import RunState
-from ....observe import Event, Failed, LlmChunk, Output, PartialResult, ThinkingChunk, ToolEnd, ToolProgress, ToolStart
+from ....observe import (
+    Event,
+    Failed,
+    Hedging,
+    LlmChunk,
+    Output,
+    PartialResult,
+    Retrying,
+    Switched,
+    ThinkingChunk,
+    ToolEnd,
+    ToolProgress,
+    ToolStart,
+)
 from ..flags import JOURNAL
 from .clean import Cleaner, cut, one_line
 from .screen import Screen, money, seconds, short, tokens
@@ -65,6 +78,8 @@ class Live:
             case ToolProgress():
                 done = "" if event.fraction is None else f" {event.fraction:.0%}"
                 self._note("· ", f"{one_line(event.message)}{done}", "dim")
+            case Retrying() | Switched() | Hedging():
+                self._note("↻ ", cut(one_line(_on_the_way(event)), SHOWN, self._how), "yellow")
             case Failed() | Output() | PartialResult():
                 # The error is told by whoever waits for the run, and the output was shown as it came.
                 self.end_line()
@@ -104,6 +119,18 @@ class Live:
         self._screen.note((mark, style), words)
 
 
+def _on_the_way(event: Retrying | Switched | Hedging) -> str:
+    match event:
+        case Retrying():
+            return f"{event.message}; attempt {event.attempt} in {event.delay:.1f} s"
+        case Switched():
+            return f"{event.message or 'it was quicker'}; on with {event.model}"
+        case Hedging():
+            return f"nothing for {event.delay:.1f} s; asking {event.model} as well"
+        case _:
+            assert_never(event)
+
+
 def how_to_see(run: str, journal: str) -> str:
     """What shows a run's facts whole."""
     return "" if journal == "memory:" else f"journeyman runs show {short(run)} --facts{journal_flag(journal)}"
@@ -128,7 +155,9 @@ def tell_spent(screen: Screen, state: RunState) -> None:
     style = {"finished": "green", "errored": "red", "cancelled": "yellow"}.get(state.status, "yellow")
     asked = f"{state.iterations} model call{'' if state.iterations == 1 else 's'}"
     duration = seconds((state.updated_at - state.resumed_at) / 1000)
-    spent = f" · {asked} · {tokens(state.usage)} · {money(cost_of(state))} · {duration}"
+    # What failed or was cut off on the way may be on the bill too, and only the provider knows.
+    doubt = f" · {state.in_doubt} more in doubt" if state.in_doubt else ""
+    spent = f" · {asked}{doubt} · {tokens(state.usage)} · {money(cost_of(state))} · {duration}"
     screen.note((state.status, style), (spent, "dim"))
 
 
@@ -163,6 +192,8 @@ def as_object(state: RunState, journal: str) -> dict[str, Any]:
         "output": output,
         "error": msgspec.to_builtins(state.failure),
         "iterations": state.iterations,
+        "model_retries": state.model_retries,
+        "requests_in_doubt": state.in_doubt,
         "tool_calls": state.tool_calls,
         "usage": usage_object(state),
         "cost": cost_of(state),
