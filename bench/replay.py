@@ -56,7 +56,9 @@ async def main():
         print(f"| rounds | recorded, s | replayed, ms | ratio | journal | bar {BAR} × |")
         print("|---|---|---|---|---|---|")
         verdict = "cleared" if recorded / best >= BAR else "not cleared"
-        print(f"| {ROUNDS} | {recorded:.2f} | {best * 1000:.1f} | {recorded / best:.0f} × | the same to the byte | {verdict} |")
+        print(
+            f"| {ROUNDS} | {recorded:.2f} | {best * 1000:.1f} | {recorded / best:.0f} × | the same to the byte | {verdict} |"
+        )
         print(f"\nall replays, ms: {', '.join(f'{seconds * 1000:.1f}' for seconds in replays)}", file=sys.stderr)
 
 
