@@ -13,6 +13,9 @@ from bars import Results
 from environments import BENCH, ENVIRONMENTS, Failed, Server, System, all_systems
 from report import TITLES, report
 
+KEPT = "## What the bars that are not cleared come down to"
+"""The heading in RESULTS.md from which on `--write` leaves it alone."""
+
 OWN = ("journeyman", "floor")
 REPETITIONS = 5
 QUICK_REPETITIONS = 3
@@ -103,7 +106,10 @@ def main() -> None:
     text = report(results, cases, {system.name: system.versions() for system in systems}, load)
     print(text)
     if options.write:
-        (BENCH / "RESULTS.md").write_text(text)
+        results_file = BENCH / "RESULTS.md"
+        # What was written by hand, or by the other programs here, stays.
+        _, mark, kept = results_file.read_text().partition(KEPT)
+        results_file.write_text(text.rstrip() + "\n\n" + mark + kept)
 
 
 if __name__ == "__main__":
