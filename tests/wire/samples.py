@@ -58,6 +58,45 @@ HISTORY = (
     Message.user("Thanks."),
 )
 
+ODD_HISTORIES = {
+    "nothing": (),
+    "a user who says nothing": (Message.user(""),),
+    "blanks": (Message.user("Hi"), Message.assistant(" "), Message.user("\n")),
+    "an answer without anything": (Message.user("Hi"), Message("assistant", ()), Message.user("Hello?")),
+    "instructions alone": (Message.system("Be brief."),),
+    "instructions in the middle": (Message.user("Hi"), Message.system("Be brief."), Message.user("Hello?")),
+    "two users": (Message.user("Hi"), Message.user("Hello?")),
+    "the model first": (Message.assistant("Hi"), Message.user("Hello")),
+    "the model last": (Message.user("Count: 1, 2,"), Message.assistant("3,")),
+    "calls without results": (Message.user("Hi"), ANSWERS[1].message, Message.user("Never mind.")),
+    "results in another order": (
+        Message.user("Hi"),
+        ANSWERS[1].message,
+        Message("tool", (ToolResult("call_2", "12:00", name="now"), ToolResult("call_1", "rain", name="weather"))),
+    ),
+    "results without anything": (
+        Message.user("Hi"),
+        ANSWERS[1].message,
+        Message("tool", (ToolResult("call_1", "", name="weather"), ToolResult("call_2", (), name="now"))),
+    ),
+    "a tool that failed": (
+        Message.user("Hi"),
+        Message("assistant", (ToolCall("call_1", "now", "{}"),)),
+        Message("tool", (ToolResult("call_1", "no clock", is_error=True, name="now"),)),
+    ),
+    "arguments that are none": (
+        Message.user("Hi"),
+        Message("assistant", (ToolCall("call_1", "weather", '{"city":'), ToolCall("call_2", "now", "[1]"))),
+        Message("tool", (ToolResult("call_1", "what?", name="weather"), ToolResult("call_2", "what?", name="now"))),
+    ),
+    "ids that no wire likes": (
+        Message.user("Hi"),
+        Message("assistant", (ToolCall("é/" * 100, "now", "{}"),)),
+        Message("tool", (ToolResult("é/" * 100, "12:00", name="now"),)),
+    ),
+}
+"""What people and models leave behind, and no provider was asked whether it likes it."""
+
 REQUESTS = (
     ModelRequest("m", (Message.user("Hi"),)),
     ModelRequest("m", HISTORY, TOOLS, settings=Settings(max_tokens=99, temperature=0.5)),

@@ -5,9 +5,10 @@ import json
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from samples import ANSWERS, HISTORY, TOOLS, WIRES, streamed
 
-from journeyman.data import Message, ModelRequest, ToolResult
+from journeyman.data import Message, ModelRequest, ToolCall, ToolResult
 from journeyman.wire import HttpReply
 
 PAIRS = list(itertools.permutations(WIRES, 2))
@@ -71,6 +72,27 @@ def test_every_wire_understands_the_turns_of_all_others(name):
     assert body.count(b"result of weather") == len(WIRES)
     texts = [message.text for message in read if message.role == "user" and message.text]
     assert texts == ["What is the weather?", *(f"And now, {number}?" for number in range(len(WIRES)))]
+
+
+@pytest.mark.parametrize("name", list(WIRES))
+def test_a_tool_loop_may_change_its_provider_at_every_step(name):
+    """Within a loop no user speaks between the providers: each call is still followed by its result, in their order."""
+    said = [Message.user("What is the weather?")]
+    for other in WIRES:
+        answer = heard(other, ANSWERS[1])
+        parts = [
+            replace(part, id=f"{other}_{part.id}") if isinstance(part, ToolCall) else part for part in answer.parts
+        ]
+        said += [replace(answer, parts=tuple(parts)), results(replace(answer, parts=tuple(parts)))]
+    read = WIRES[name].parse(WIRES[name].encode(ModelRequest("m", tuple(said), TOOLS))).messages
+    waiting, answered = [], 0
+    for message in read:
+        waiting += [(call.id, f"result of {call.name}") for call in message.tool_calls]
+        for result in message.tool_results:
+            assert (result.call_id, result.text) == waiting.pop(0)
+            answered += 1
+    assert waiting == []
+    assert answered == 2 * len(WIRES)
 
 
 @pytest.mark.parametrize("name", list(WIRES))

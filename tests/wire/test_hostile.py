@@ -6,9 +6,9 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import ANSWERS, REQUESTS, WIRES, spoiled, streamed
+from samples import ANSWERS, ODD_HISTORIES, REQUESTS, TOOLS, WIRES, spoiled, streamed
 
-from journeyman.data import CallerError, ProviderError, deltas_of
+from journeyman.data import CallerError, ModelRequest, ProviderError, deltas_of
 from journeyman.wire import HttpReply, HttpRequest
 
 ALL = pytest.mark.parametrize("name", list(WIRES))
@@ -154,3 +154,24 @@ def test_errors_keep_their_status_and_words(name, status):
 
     with pytest.raises(ProviderError, match="so it goes"):
         read()
+
+
+def letters(messages):
+    return sorted("".join("".join(message.text for message in messages).split()))
+
+
+@ALL
+@pytest.mark.parametrize("label", ODD_HISTORIES)
+def test_odd_histories(name, label):
+    """An odd history leaves as a request that this wire can read, with all that was said, each result with its call."""
+    wire, said = WIRES[name], ODD_HISTORIES[label]
+    read = wire.parse(wire.encode(ModelRequest("m", said, TOOLS))).messages
+    # Some wires have but one place for instructions, and none for blanks.
+    assert letters(read) == letters(said)
+    calls = {call.id: call.name for message in read for call in message.tool_calls}
+    assert sorted(calls.values()) == sorted(call.name for message in said for call in message.tool_calls)
+    results = [result for message in read for result in message.tool_results]
+    expected = [result for message in said for result in message.tool_results]
+    assert sorted(calls[result.call_id] for result in results) == sorted(result.name for result in expected)
+    for result in expected:
+        assert [other.text for other in results if calls[other.call_id] == result.name] == [result.text]

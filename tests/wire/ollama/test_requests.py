@@ -66,6 +66,11 @@ def test_the_plainest_request():
     assert sent(stream=True)["stream"] is True
 
 
+def test_a_user_who_says_nothing():
+    """An empty prompt is a message: without any, Ollama would only load the model."""
+    assert turns(Message.user("")) == [{"role": "user", "content": ""}]
+
+
 def test_settings_are_options():
     """Each setting has the name that Ollama gives it; the caller's own words go first; what has no place is left out."""
     settings = Settings(

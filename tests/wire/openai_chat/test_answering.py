@@ -149,6 +149,13 @@ def test_the_first_form_of_calls() -> None:
     assert answer({"content": "x", "function_call": {"name": "", "arguments": ""}}).message.parts == (Text("x"),)
 
 
+def test_both_forms_of_a_call_are_one_call() -> None:
+    """A server that says a call in the old form and in the new one (llama-cpp-python) has made one call, and not two."""
+    old = {"name": "f", "arguments": '{"a":1}'}
+    got = answer({"function_call": old, "tool_calls": [call("f", '{"a":1}', id="call_0")]}, reason="tool_calls")
+    assert got.message.parts == (ToolCall("call_0", "f", '{"a":1}'),)
+
+
 def test_a_custom_tool_s_free_text_is_an_argument() -> None:
     """A call with free text has one argument, `input`."""
     custom = {"id": "x", "type": "custom", "custom": {"name": "sh", "input": 'say "hi"'}}

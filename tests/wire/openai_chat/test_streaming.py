@@ -216,6 +216,21 @@ def test_the_first_form_of_calls_in_pieces() -> None:
     assert response.finish == "tool_calls"
 
 
+def test_both_forms_of_a_call_in_pieces_are_one_call() -> None:
+    """Each piece in the old form and in the new one, and blanks behind the object (llama-cpp-python): it is one call."""
+    pieces = [{"name": "f", "arguments": text} for text in ('{"x"', ":1}", " \n")]
+    _, response = heard(
+        *(
+            event(
+                {"function_call": piece, "tool_calls": [{"index": 0, "id": "x", "type": "function", "function": piece}]}
+            )
+            for piece in pieces
+        ),
+        event({"function_call": None, "tool_calls": None}, "tool_calls"),
+    )
+    assert [(call.id, call.name, call.arguments) for call in response.message.tool_calls] == [("x", "f", '{"x":1} \n')]
+
+
 def test_a_custom_tool_s_text_in_pieces() -> None:
     """The text of a custom tool becomes an argument when it is whole; until then it is not shown."""
     deltas, response = heard(

@@ -52,6 +52,8 @@ ROWS = (
     Vendor(
         name="llamacpp",
         dialect="openai_chat",
+        # It announces that a connection stays and closes it behind a streamed answer; the next request would be lost on it.
+        headers=(("connection", "close"),),
         base_url="http://127.0.0.1:8080/v1",
         # Of `llama-server --api-key`.
         key_env="LLAMACPP_API_KEY",

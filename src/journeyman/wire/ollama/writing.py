@@ -87,8 +87,9 @@ def _turn(message: Message, parts: Sequence[Part]) -> list[JsonObject]:
     wire: JsonObject = {"role": "user" if message.role == "tool" else message.role, "content": "\n\n".join(words)}
     if images := [image_json(part) for part in parts if isinstance(part, Image)]:
         wire["images"] = images
-    # What only other dialects understand is no message, and an instruction that is empty today is none.
-    if parts and not (wire["content"] or images or KEYS in data):
+    # What only other dialects understand is no message, and an instruction that is empty today is none. A user who says
+    # nothing is one: without any message, Ollama would load the model and answer nothing.
+    if parts and not (wire["content"] or images or KEYS in data) and (message.role == "system" or not words):
         return []
     return [_stated(wire, data)]
 

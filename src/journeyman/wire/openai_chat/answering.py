@@ -144,8 +144,10 @@ class Answer:
         if piece.refusal:
             self._refusal.append(piece.refusal)
             deltas.append(TextDelta(piece.refusal))
-        if piece.function_call is not None and (piece.function_call.name or piece.function_call.arguments):
-            self._calls.add_legacy(piece.function_call)
+        legacy = piece.function_call
+        # llama-cpp-python says the same call in both forms, for clients old and new.
+        if legacy is not None and (legacy.name or legacy.arguments) and not piece.tool_calls:
+            self._calls.add_legacy(legacy)
         if piece.reasoning_details:
             self._detail(objects_of(piece.reasoning_details), whole=whole)
         if piece.extra_content:

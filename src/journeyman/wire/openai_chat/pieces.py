@@ -166,8 +166,9 @@ class Calls:
             call = None if name or not self._calls else self._calls[-1]
         if call is None or not name:
             return call
-        # A name again, with another id, or with arguments where they were complete: the next call begins.
-        another = (wire.id and wire.id != call.given_id) or (piece and call.complete())
+        # A name again, with another id, or with arguments where they were complete: the next call begins. White space
+        # is none: llama-cpp-python repeats the name with every piece, and its grammar lets blanks follow the object.
+        another = (wire.id and wire.id != call.given_id) or (piece.strip() and call.complete())
         return None if another else call
 
     def _begin(self, given: str, name: str, kind: Literal["function", "custom", "function_call"]) -> _Call:
