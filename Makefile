@@ -8,12 +8,13 @@ SERVERS := tests/independent/node_modules/.package-lock.json
 export UV_PYTHON_DOWNLOADS := never
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help sync env demo test gates unit test-llama bench public clean
+.PHONY: help sync env demo test gates unit test-llama test-transformers bench public clean
 
 help:
 	@echo "make demo    an agent answers a question about a CSV file, offline"
 	@echo "make test    lint, types, import rules, tests with coverage"
 	@echo "make test-llama  a real llama.cpp server and our client (builds it into .llama; needs a C++ compiler and patience)"
+	@echo "make test-transformers  a real transformers with a model of noise (installs torch into .transformers)"
 	@echo "make bench   speed beside other frameworks (installs them into .bench)"
 	@echo "make public  rewrite the snapshot of the public names"
 
@@ -53,6 +54,14 @@ unit:
 test-llama: env .llama/bin/llama-server
 	$(RUN) pytest tests/independent/check_llama.py
 
+# Nor is this: torch is large. `TORCH` names the build, such as torch==2.13.0.
+TORCH ?= torch
+test-transformers: $(filter .tools/bin/uv,$(UV))
+	test -d .transformers || $(UV) venv --quiet .transformers
+	$(UV) pip install --quiet --python .transformers/bin/python $(TORCH) transformers pytest pytest-asyncio .
+	.transformers/bin/python -m pytest -c /dev/null --rootdir . --noconftest -o asyncio_mode=auto \
+	  -o asyncio_default_fixture_loop_scope=function -p no:cacheprovider tests/independent/check_transformers.py
+
 .llama/bin/llama-server: tests/independent/build_llama.sh
 	nice $< .llama
 
@@ -65,4 +74,4 @@ public: env
 	$(RUN) python tests/test_public.py
 
 clean:
-	rm -rf .venv .tools .bench .llama tests/independent/node_modules .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .tools .bench .llama .transformers tests/independent/node_modules .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from ..data import CallerError, JsonObject, Message, Opaque, Part, Text, Thinking, ToolCall, ToolResult, ToolSpec
+from ..data import JsonObject, Message, ToolCall, ToolResult, ToolSpec
+from ..providers import lack, media_in
 
 _object = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -27,10 +28,10 @@ def turns_of(messages: Iterable[Message], name: str) -> list[JsonObject]:
     # Templates name a result's tool, and a result need not say it.
     tools: dict[str, str] = {}
     for message in messages:
-        for part in message.parts:
-            _refuse_media(part, name)
+        if media := media_in(message):
+            raise lack(name, min(media))
         tools |= {call.id: call.name for call in message.tool_calls}
-        turns += [_result(item, item.name or tools.get(item.call_id, ""), name) for item in message.tool_results]
+        turns += [_result(item, item.name or tools.get(item.call_id, "")) for item in message.tool_results]
         if message.text or not message.tool_results:
             turns.append(_turn(message))
     return turns
@@ -43,9 +44,7 @@ def _turn(message: Message) -> JsonObject:
     return turn
 
 
-def _result(result: ToolResult, tool: str, name: str) -> JsonObject:
-    for part in result.content if isinstance(result.content, tuple) else ():
-        _refuse_media(part, name)
+def _result(result: ToolResult, tool: str) -> JsonObject:
     return {"role": "tool", "name": tool, "content": result.text}
 
 
@@ -56,8 +55,3 @@ def _call(call: ToolCall) -> JsonObject:
         # Templates want an object, and what the model wrote is not to be lost.
         arguments = {"raw": call.arguments}
     return {"type": "function", "function": {"name": call.name, "arguments": arguments}}
-
-
-def _refuse_media(part: Part, name: str) -> None:
-    if not isinstance(part, Text | Thinking | ToolCall | ToolResult | Opaque):
-        raise CallerError(f"{name} takes words only, and there is a {type(part).__name__} in the request")
