@@ -161,3 +161,16 @@ def test_a_gateway_that_asks_again(server, served):
         chat(url, "openai:gpt-5-mini")
     assert len(twin.requests) == 4
     stop(child)
+
+
+def test_a_twin_from_a_tape(server, served, command):
+    """What was asked on a tape is answered as it was, on whatever wire; what was not is an error that says so."""
+    served(["It was 12 g."])
+    assert command("record", "tape.jsonl", "run", "Hi", "--journal", "memory:").code == 0
+    child, url = server("twin", "--tape", "tape.jsonl")
+    assert chat(url) == "It was 12 g."
+    with anthropic.Anthropic(base_url=url, api_key="x", max_retries=0) as client:
+        assert client.messages.create(model="m", max_tokens=9, messages=HI).content[0].text == "It was 12 g."
+        with pytest.raises(anthropic.BadRequestError, match=r"differs at messages\[0\].parts\[0\].text"):
+            client.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "other"}])
+    stop(child)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import cast
 
-from ..data import CallerError, LimitExceeded, ProviderError, ProviderErrorKind
+from ..data import CallerError, LimitExceeded, ProviderError, ProviderErrorKind, ReplayMismatch
 from ..wire import Dialect, EmbeddingDialect, HttpReply
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,8 @@ def refusal_of(error: Exception) -> Refusal:
             if error.retry_after is None:
                 return Refusal(status, error.message)
             return Refusal(status, error.message, retry_after=f"{error.retry_after:g}")
-        case CallerError():
+        case CallerError() | ReplayMismatch():
+            # Whoever is served from a tape wants to know what differs from it.
             return Refusal(400, str(error))
         case LimitExceeded():
             return Refusal(429, str(error))
