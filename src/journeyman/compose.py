@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -240,37 +240,26 @@ async def _until_loop_ends(loop: asyncio.AbstractEventLoop, transport: Transport
 
 @asynccontextmanager
 async def open_journal(journal: str | Log) -> AsyncGenerator[Log, None]:
-    """A log by its URL: `memory:` or `sqlite:///path.db`; closed at the end. A log itself is passed through, left open.
+    """A log by its URL, closed at the end; a log itself is passed through, left open.
+
+    `memory:`, `sqlite:///runs.db`, `file:///directory`, `postgresql://user@host/database`, and `s3:`, `gs:` or `az:` with
+    bucket and prefix. docs/journals.md says which is for what.
 
     `sqlite:///path.db?synchronous=normal` does not wait for the disk: it is quicker, and what was written last may be lost
     with the machine's power (not with the process).
 
-    Raises `CallerError` for an address that is neither.
+    Raises `CallerError` for an address that is none of these, and where a package that it needs is missing.
     """
     if not isinstance(journal, str):
         yield journal
         return
-    log = _log(journal)
+    from .adapters.log_addresses import log_at  # noqa: PLC0415  (an adapter is imported when it is used)
+
+    log = log_at(journal)
     try:
         yield log
     finally:
         await log.close()
-
-
-def _log(url: str) -> Log:
-    from .adapters.log_memory import MemoryLog  # noqa: PLC0415  (an adapter is imported when it is used)
-
-    if url == "memory:":
-        return MemoryLog()
-    scheme, found, path = url.partition(":///")
-    path, _, choice = path.partition("?synchronous=")
-    if scheme == "sqlite" and found and path:
-        from .adapters.log_sqlite import SqliteLog  # noqa: PLC0415  (likewise)
-
-        return SqliteLog(path, synchronous=cast("Any", choice.upper() or "FULL"))
-    raise CallerError(
-        f'{url!r} is no address of a journal; use "memory:", "sqlite:///runs.db" or "sqlite:////abs/path.db"'
-    )
 
 
 def get_model_rates(model: str) -> Rates | None:

@@ -17,6 +17,7 @@ from journeyman.adapters.log_sqlite import SqliteLog
 from journeyman.data import CallerError, JourneymanError, Message, ModelResponse
 from journeyman.journal import ModelResponded, RunQuery
 from journeyman.testing.log_kit import DAMAGE_CHECKS, LOG_CHECKS, DamageCheck, LogCheck
+from journeyman.testing.log_kit_shared import SHARED_CHECKS, SharedCheck
 from journeyman.testing.log_probes import finished, follow, listening, read, some_run
 
 from .sqlite_probes import meddle, python, rows
@@ -37,6 +38,13 @@ async def log(path: Path) -> AsyncGenerator[SqliteLog]:
 async def test_conforms(check: LogCheck, log: SqliteLog):
     """A log in SQLite passes each check of the kit."""
     await check(log)
+
+
+@pytest.mark.parametrize("check", SHARED_CHECKS, ids=lambda check: check.__name__)
+async def test_shares(check: SharedCheck, log: SqliteLog, path: Path):
+    """Two logs in one file pass each check of the kit for that."""
+    async with SqliteLog(path) as other:
+        await check(log, other)
 
 
 @pytest.mark.parametrize("check", DAMAGE_CHECKS, ids=lambda check: check.__name__)

@@ -42,11 +42,15 @@ async def log(tmp_path: Path) -> AsyncGenerator[SqliteLog]:
 
 
 async def test_after_the_first_commit_a_quick_disk_is_written_in_place(log: SqliteLog, writers: list[str]):
-    """The first commit opens the file and is timed, which is the thread's business; the others are the loop's own."""
-    facts = some_run(4)
+    """The first commit opens the file and is timed, which is the thread's business; soon all are the loop's own."""
+    own = threading.current_thread().name
+    facts = some_run(40)
     for fact in facts:
         await log.append("r", fact.seq, [fact])
-    assert writers == [THREAD, *[threading.current_thread().name] * 3]
+    assert writers[0] == THREAD
+    # On a busy machine the thread may not have let go of the file yet when the next commit comes; then it makes that, too.
+    first = writers.index(own)
+    assert set(writers[first:]) == {own}
     assert await read(log, "r") == facts
 
 
@@ -60,8 +64,12 @@ async def test_a_slow_disk_is_left_to_the_thread(log: SqliteLog, writers: list[s
 
 async def test_appends_of_one_turn_share_a_transaction_and_many_a_hand_over(log: SqliteLog, writers: list[str]):
     """A few runs that write in the same turn are one transaction in place; for many the thread is woken once."""
-    first = some_run(2)
-    await log.append("warm", 0, first[:1])
+    first = some_run(40)
+    for fact in first:
+        # On a busy machine the thread may not have let go of the file yet after the first commit.
+        await log.append("warm", fact.seq, [fact])
+        if writers[-1] != THREAD:
+            break
     writers.clear()
     await asyncio.gather(*(log.append(f"few{n}", 0, first[:1]) for n in range(3)))
     assert writers == [threading.current_thread().name]

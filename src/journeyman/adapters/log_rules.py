@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import re
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -21,6 +23,9 @@ from ..journal import (
     RunStarted,
     RunSummary,
 )
+
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)")
 
 
 def check_batch(run: str, at: int, facts: Sequence[Fact]) -> None:
@@ -62,6 +67,14 @@ def matches(summary: RunSummary, query: RunQuery) -> bool:
         and (query.started_after is None or summary.started_at > query.started_after)
         and (query.started_before is None or summary.started_at < query.started_before)
     )
+
+
+def stem(run: str) -> str:
+    """The name of a run in names of files and objects: its own, where every file system can keep that, else a digest."""
+    # Capitals are one with small letters on some systems, and Windows takes "con.jsonl" for a device.
+    if _PLAIN.fullmatch(run) and not _DEVICES.fullmatch(run):
+        return run
+    return "~" + hashlib.sha256(run.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def taken(run: str, at: int, end: int) -> Conflict:
