@@ -733,7 +733,7 @@ async def test_a_tape_behind_a_provider_twin(tmp_path, name):
         first = await agent(ScriptedModel(script)).run(["Look at these:", picture])
     async with provider_twin(tape_model(tape)) as twin:
         again = await agent(open_model(name, base_url=twin.url, api_key="test-key")).run(["Look at these:", picture])
-        with pytest.raises(ProviderError, match="the model failed"):
+        with pytest.raises(ProviderError, match="has no answer to request"):
             await agent(open_model(name, base_url=twin.url, api_key="test-key", retry=None)).run("Look!")
     assert again.output == first.output == "Both fine."
 
