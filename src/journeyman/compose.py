@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import time
 from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -25,6 +26,7 @@ from .models import (
     WiredEmbedder,
     WiredModel,
 )
+from .programs import Language, ProgramLimits
 from .providers import (
     Asked,
     AvailableModels,
@@ -46,6 +48,7 @@ from .wire import Transport, dialect
 
 if TYPE_CHECKING:
     from .adapters.model_in_process import InProcessModel
+    from .adapters.sandbox_monty import MontySandbox
     from .models import Store
 
 _transports: dict[asyncio.AbstractEventLoop, tuple[Transport, AsyncGenerator[None, None]]] = {}
@@ -236,6 +239,39 @@ async def _until_loop_ends(loop: asyncio.AbstractEventLoop, transport: Transport
         # A weak key would never go, for the transport itself holds its loop.
         del _transports[loop]
         await transport.close()
+
+
+def open_sandbox(
+    *,
+    processes: int | None = None,
+    key: bytes | None = None,
+    limits: ProgramLimits = ProgramLimits(),  # noqa: B008  (a frozen value)
+) -> MontySandbox:
+    """A sandbox for programs that nobody has to trust; `async with` opens it, and closes it at the end.
+
+    At most `processes` programs compute at the same time, by default as many as there are processors. `limits` are those of
+    programs that are run without their own. Sandboxes with the same `key` (32 random bytes, kept secret) take up each
+    other's snapshots; with another, suspended programs are run again from their recorded calls.
+    """
+    from .adapters.sandbox_monty import MontySandbox  # noqa: PLC0415  (an adapter is imported when it is used)
+
+    return MontySandbox(language, processes=processes, key=key, limits=limits)
+
+
+@functools.cache
+def language(name: str) -> Language:
+    """A language of programs: `python`, or `lisp` (also asked for as `clojure` and `ptc-lisp`); else `CallerError`."""
+    match name:
+        case "python":
+            from .programs.python import Python  # noqa: PLC0415  (the parser is imported when it is used)
+
+            return Python()
+        case "lisp" | "clojure" | "ptc-lisp":
+            from .programs.lisp import Lisp  # noqa: PLC0415  (likewise)
+
+            return Lisp()
+        case _:
+            raise CallerError(f"there is no language {name!r}; the languages are: python, lisp")
 
 
 @asynccontextmanager
