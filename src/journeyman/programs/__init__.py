@@ -1,4 +1,4 @@
-"""Model-written programs: languages, limits, what comes of a program, and the `Sandbox` protocol."""
+"""Model-written programs: languages, limits, what comes of them, the `Sandbox` protocol."""
 
 from __future__ import annotations
 
