@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,13 @@ _pages = Sybil(
     teardown=_leave_scratch,
 )
 _docstrings = Sybil(parsers=[DocTestParser()], patterns=["*.py"], path=str(Path(__file__).parent / "src"))
+
+
+def pytest_configure() -> None:
+    """Ctrl-C does here what it does in a terminal: a shell lets what it starts in the background ignore it."""
+    # Tests of interruption, and the processes that they start, would wait for ever for a signal that nobody hears.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
