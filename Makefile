@@ -69,6 +69,7 @@ bench: env
 	$(RUN) python bench/run.py --write
 	$(RUN) python bench/decode.py
 	$(RUN) python bench/replay.py
+	$(RUN) python bench/programs.py
 
 public: env
 	$(RUN) python tests/test_public.py

@@ -388,3 +388,10 @@ async def test_closing_ends_what_still_runs():
     for task in tasks:
         with pytest.raises(CallerError, match="closed while a program ran"):
             await task
+
+
+async def test_columns_count_characters():
+    """An error behind words of another script is told at its own column, which is no count of bytes."""
+    outcome = await run('"日本語"; nowhere')
+    assert outcome.error is not None
+    assert (outcome.error.reason, outcome.error.line, outcome.error.column) == ("unbound_var", 1, 8)

@@ -32,6 +32,7 @@ app.command(f"{_HERE}.doctor:doctor", name="doctor", help="Say which models can 
 app.command(f"{_HERE}.serving:serve", name="serve", help="Serve models and agents on the wires of all providers.")
 app.command(f"{_HERE}.twinning:twin", name="twin", help="Be a provider on loopback, from a script, with faults.")
 app.command(f"{_HERE}.models:models", name="models", help="List the models that are within reach.")
+app.command(f"{_HERE}.programs:program", name="program", help="Run programs in the sandbox, from files or as typed.")
 app.command(f"{_HERE}.prices:prices", name="prices", help="Say what a model's tokens cost.")
 app.command(f"{_HERE}.demo:demo", name="demo", help="See an agent at work on a table, without a key or a network.")
 

@@ -123,8 +123,8 @@ _BUILTINS = [
 _GUIDE = """
 Write one Python program. The value of its last expression is its result; print() shows text. It runs in a sandbox that
 interprets a subset of Python: no inheritance, no yield, no del, no match on classes, no decorators in classes; generator
-expressions are lists. Modules: asyncio, collections, csv, datetime, functools, itertools, json, math, random, re, statistics,
-string and some more; no files, no network, no packages. Call tools by name: `search(query="x")`. Tools run side by side with
+expressions are lists. Modules: asyncio, collections, csv, datetime, decimal, functools, itertools, json, math, random, re,
+time and some more; no files, no network, no packages. Call tools by name: `search(query="x")`. Tools run side by side with
 `await asyncio.gather(async_tools.search(query="x"), async_tools.search(query="y"))`; `await` may stand at the top level. A tool
 that fails raises RuntimeError. Do not call tools from inside map, sorted, min or max: use a loop. `data` is a dict to read.
 """

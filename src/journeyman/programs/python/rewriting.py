@@ -115,6 +115,11 @@ class _Text:
     def end(self, node: ast.expr | ast.stmt) -> int:
         return self.at(node.end_lineno or node.lineno, node.end_col_offset or 0)
 
+    def column(self, at: int) -> int:
+        """How many characters stand before a place in its line."""
+        line = self.bytes[self.bytes.rfind(b"\n", 0, at) + 1 : at]
+        return len(line.decode("utf-8", "replace"))
+
     def edited(self, edits: list[Edit]) -> tuple[str, tuple[tuple[int, int], ...]]:
         """The new text, and for each of its lines the line of the source that it comes from."""
         pieces: list[bytes] = []
@@ -136,9 +141,9 @@ class _Text:
 
 def _in_parentheses(node: ast.expr | ast.stmt, before: str, text: _Text) -> list[Edit]:
     # On lines of its own, and as far to the right as it was, so that an error in it is told with its own column.
-    end = max((node.end_col_offset or 1) - 1, 0)
+    end = max(text.column(text.end(node)) - 1, 0)
     return [
-        Edit(text.start(node), text.start(node), f"{before}(\n{' ' * node.col_offset}"),
+        Edit(text.start(node), text.start(node), f"{before}(\n{' ' * text.column(text.start(node))}"),
         Edit(text.end(node), text.end(node), f"\n{' ' * end})"),
     ]
 
