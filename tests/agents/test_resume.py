@@ -280,7 +280,7 @@ async def test_a_childs_run_is_taken_up_and_not_begun_anew() -> None:
 
 
 async def test_a_child_that_waits_makes_its_parent_wait() -> None:
-    """The parent's pending call names the child's run and calls; answered there, the parent takes up the finished child."""
+    """The child's pending call is one of the parent's result, and is answered there."""
     log = MemoryLog()
 
     async def ask() -> str:
@@ -292,13 +292,13 @@ async def test_a_child_that_waits_makes_its_parent_wait() -> None:
     parent = Agent(model, name="parent", tools=[child.as_tool()], journal=log)
     waiting = await parent.run("go")
     (call,) = waiting.pending
-    assert call.info["calls"] == ["q"]
-    answered = await resume(call.info["run"], agent=child, answers={"q": "yes"})
-    assert answered.output == "they agree"
-    result = await resume(waiting.run_id, agent=parent, answers={"c": RunAgain()})
+    assert (call.id, call.call_id, call.agent, call.info) == ("c/q", "q", "child", "may we?")
+    result = await resume(waiting.run_id, agent=parent, answers={"c/q": "yes"})
     assert result.output == "fine"
     assert result.messages[2].tool_results[0].text == "they agree"
     own = sum((fact.response.usage.total_tokens for fact in result.facts if isinstance(fact, ModelResponded)), 0)
+    answered = await resume(call.run, agent=child)
+    assert answered.output == "they agree"
     assert result.usage.total_tokens == own + answered.usage.total_tokens
 
 

@@ -174,3 +174,31 @@ def test_a_twin_from_a_tape(server, served, command):
         with pytest.raises(anthropic.BadRequestError, match=r"differs at messages\[0\].parts\[0\].text"):
             client.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "other"}])
     stop(child)
+
+
+def test_runs_of_an_agent(server, served, tools_file):
+    """Runs of an agent of one's own module are begun and followed; with the gateway it is a model there, too."""
+    served(["It weighs 12 g.", "And 13 g."])
+    (tools_file / "mine.py").write_text(
+        "from journeyman import Agent\nfrom kitchen import weigh\ncook = Agent('openai:gpt-5-mini', name='cook', tools=[weigh])\n"
+    )
+    child, url = server("serve", "--agent", "mine:cook", "--gateway", "--journal", "memory:")
+    asked = urllib.request.Request(f"{url}/runs", b'{"prompt": "How heavy?"}')  # noqa: S310  (our own address)
+    with urllib.request.urlopen(asked) as reply:  # noqa: S310  (likewise)
+        run = json.load(reply)["run"]
+    with urllib.request.urlopen(f"{url}/runs/{run}/events") as reply:  # noqa: S310  (likewise)
+        assert b"RunFinished" in reply.read()
+    with urllib.request.urlopen(f"{url}/runs/{run}") as reply:  # noqa: S310  (likewise)
+        assert json.load(reply)["output"] == "It weighs 12 g."
+    assert chat(url, "mine:cook") == "And 13 g."
+    assert stop(child)[0] == 0
+
+
+def test_a_webhook_without_a_secret(command, place):
+    """Webhooks are not served unsigned."""
+    (place / "mine.py").write_text(
+        "from journeyman import Agent, ScriptedModel\nhelper = Agent(ScriptedModel(['Hi']), name='helper')\n"
+    )
+    done = command("serve", "--agent", "mine:helper", "--webhook", "https://hooks.example/", "--journal", "memory:")
+    assert done.code == 2
+    assert "JOURNEYMAN_WEBHOOK_SECRET" in done.err

@@ -29,6 +29,7 @@ from journeyman.journal import (
     ChildFinished,
     ChildStarted,
     Fact,
+    HistoryChanged,
     Instruction,
     ModelDropped,
     ModelHedged,
@@ -36,6 +37,7 @@ from journeyman.journal import (
     ModelResponded,
     ModelRetried,
     ModelSwitched,
+    Noted,
     Parent,
     RetryAsked,
     RunCancelled,
@@ -44,8 +46,10 @@ from journeyman.journal import (
     RunPaused,
     RunResumed,
     RunStarted,
+    ToolDecided,
     ToolFinished,
     ToolPending,
+    ToolPrepared,
     ToolResolved,
     ToolStarted,
 )
@@ -139,14 +143,43 @@ facts: st.SearchStrategy[Fact] = st.one_of(
         failure=st.none() | failures,
         in_doubt=st.booleans(),
     ),
-    st.builds(ToolStarted, **_stamp, call_id=words, name=words, attempt=counts),
-    st.builds(ToolFinished, **_stamp, result=tool_results, asks_retry=st.booleans()),
-    st.builds(ToolPending, **_stamp, call_id=words, reason=st.sampled_from(["pending", "in_doubt"]), info=json_values),
+    st.builds(ToolStarted, **_stamp, call_id=words, name=words, attempt=counts, failure=st.none() | failures),
+    st.builds(ToolFinished, **_stamp, result=tool_results, asks_retry=st.booleans(), abandoned=st.booleans()),
+    st.builds(ToolPrepared, **_stamp, call_id=words, arguments=words),
+    st.builds(
+        ToolPending,
+        **_stamp,
+        call_id=words,
+        reason=st.sampled_from(["pending", "in_doubt", "approval", "child"]),
+        info=json_values,
+        deadline=st.none() | counts,
+        seconds=st.none() | st.floats(0, 1e9),
+        response=words,
+        poll_every=st.none() | st.floats(0, 1e9),
+    ),
     st.builds(ToolResolved, **_stamp, call_id=words, result=st.none() | tool_results),
+    st.builds(
+        ToolDecided,
+        **_stamp,
+        call_id=words,
+        approved=st.booleans(),
+        reason=words,
+        arguments=st.none() | words,
+        always=st.booleans(),
+    ),
     st.builds(ChildStarted, **_stamp, call_id=words, run=words, agent=words),
     st.builds(ChildFinished, **_stamp, call_id=words, run=words, used=used),
     st.builds(RetryAsked, **_stamp, reason=words, call_id=st.none() | words),
-    st.builds(RunPaused, **_stamp),
+    st.builds(
+        HistoryChanged,
+        **_stamp,
+        by=words,
+        kept=counts,
+        messages=st.lists(messages, max_size=2).map(tuple),
+        instructions=st.none() | st.lists(st.builds(Instruction, words, words), max_size=2).map(tuple),
+    ),
+    st.builds(Noted, **_stamp, topic=words, data=json_values),
+    st.builds(RunPaused, **_stamp, waits=counts),
     st.builds(RunResumed, **_stamp, limits=st.none() | limits),
     st.builds(RunFinished, **_stamp, output=json_values, reason=st.sampled_from(["output", "stopped"])),
     st.builds(RunFailed, **_stamp, failure=failures, abandoned=abandoned),
@@ -211,11 +244,16 @@ def _outcomes(draw: st.DrawFn, ids: list[str]) -> list[Fact]:
             facts.append(ToolFinished(result=ToolResult(name, name), asks_retry=draw(st.booleans())))
         else:
             waiting.append(name)
-            facts.append(ToolPending(call_id=name, reason=draw(st.sampled_from(["pending", "in_doubt"]))))
+            facts.append(ToolPending(call_id=name, reason=draw(st.sampled_from(["pending", "in_doubt", "approval"]))))
     while waiting:
-        # Answers may come one by one, with a rest between them.
-        facts += [RunPaused(), RunResumed()]
+        # Answers may come one by one, with a rest between them, before the run is taken up or after it.
+        facts.append(RunPaused(waits=len(waiting)))
         answered = draw(st.integers(1, len(waiting)))
-        facts += [ToolResolved(call_id=name, result=ToolResult(name, name)) for name in waiting[:answered]]
+        answers: list[Fact] = []
+        for name in waiting[:answered]:
+            decided = ToolDecided(call_id=name, approved=False, always=draw(st.booleans()))
+            resolved = ToolResolved(call_id=name, result=ToolResult(name, name))
+            answers.append(draw(st.sampled_from([decided, resolved])))
+        facts += [*answers, RunResumed()] if draw(st.booleans()) else [RunResumed(), *answers]
         waiting = waiting[answered:]
     return facts

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -27,6 +27,7 @@ from journeyman.journal import (
     ChildFinished,
     ChildStarted,
     Fact,
+    HistoryChanged,
     Instruction,
     ModelDropped,
     ModelHedged,
@@ -34,6 +35,7 @@ from journeyman.journal import (
     ModelResponded,
     ModelRetried,
     ModelSwitched,
+    Noted,
     Parent,
     RetryAsked,
     RunCancelled,
@@ -43,8 +45,11 @@ from journeyman.journal import (
     RunResumed,
     RunStarted,
     RunState,
+    Standing,
+    ToolDecided,
     ToolFinished,
     ToolPending,
+    ToolPrepared,
     ToolResolved,
     ToolStarted,
     advance,
@@ -90,6 +95,7 @@ def test_a_prefix_and_the_rest_come_to_the_whole(facts: list[Fact], data: st.Dat
     assert state == fold("r", facts)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(runs())
 def test_a_state_does_not_change(facts: list[Fact]):
     """Adding a fact makes a new state and leaves the one before as it was."""
@@ -510,3 +516,101 @@ def test_a_branch_of_a_request_asks_again():
     """A branch from after a request that had no answer yet knows that the request is out."""
     branch = replace(START, input=(), continues=Checkpoint("q", 1))
     assert begin("r", replace(branch, seq=0), before(ASKED)).requested
+
+
+def test_answers_set_a_waiting_run_free():
+    """One that lets a call be made, or the last one that is waited for; until then the run waits, whoever took it up."""
+    waiting = (
+        ASKED,
+        CALLED,
+        done("e"),
+        ToolPending(call_id="c"),
+        ToolPending(call_id="d", reason="approval"),
+        RunPaused(),
+    )
+    assert state_of(*waiting).status == "waiting"
+    first = ToolResolved(call_id="c", result=ToolResult("c", "yes"))
+    assert state_of(*waiting, first).status == "waiting"
+    assert state_of(*waiting, ToolDecided(call_id="d", approved=True)).status == "running"
+    rejected = state_of(*waiting, first, ToolDecided(call_id="d", approved=False, reason="no"))
+    assert rejected.status == "running"
+    (message,) = [item.text for item in rejected.messages[-1].tool_results if item.call_id == "d"]
+    assert message == "This call was rejected and not carried out: no"
+    again = state_of(*waiting, ToolResolved(call_id="c", result=None))
+    assert (again.status, phases(again)["c"]) == ("running", "planned")
+
+
+def test_a_wait_has_what_was_said_of_it():
+    """Its deadline is a moment, or so many seconds after the fact; the number of the fact tells one wait from the next."""
+    pending = ToolPending(call_id="c", seconds=2.5, response="soon", poll_every=60.0)
+    state = state_of(ASKED, CALLED, pending)
+    call = state.call("c")
+    assert call is not None
+    assert (call.since, call.response, call.poll_every) == (3, "soon", 60.0)
+    assert call.deadline == state.updated_at + 2_500_000
+    absolute = state_of(ASKED, CALLED, ToolPending(call_id="c", deadline=77)).call("c")
+    assert absolute is not None
+    assert absolute.deadline == 77
+
+
+def test_a_call_is_made_with_the_arguments_that_were_decided():
+    """First those that the agent prepared, then those with which it was approved; the model's own stay in the history."""
+    prepared = ToolPrepared(call_id="c", arguments='{"n": 2}')
+    call = state_of(ASKED, CALLED, prepared).call("c")
+    assert call is not None
+    assert (call.made.arguments, call.prepared, call.edited, call.approved) == ('{"n": 2}', True, False, False)
+    held = ToolPending(call_id="c", reason="approval")
+    edited = ToolDecided(call_id="c", approved=True, arguments='{"n": 3}')
+    state = state_of(ASKED, CALLED, prepared, held, edited)
+    call = state.call("c")
+    assert call is not None
+    assert (call.made.arguments, call.edited, call.approved, call.phase) == ('{"n": 3}', True, True, "planned")
+    assert state.messages[-1] == CALLS
+
+
+def test_a_standing_decision_is_the_last_one_for_its_tool():
+    """Decided for always, it is kept by the tool's name; decided once, it is not."""
+    held = ToolPending(call_id="c", reason="approval")
+    once = state_of(ASKED, CALLED, held, ToolDecided(call_id="c", approved=True))
+    assert once.standing == ()
+    always = state_of(ASKED, CALLED, held, ToolDecided(call_id="c", approved=False, reason="never", always=True))
+    tool = CALLS.tool_calls[0].name
+    assert always.standing == (Standing(tool, approved=False, reason="never"),)
+
+
+def test_what_was_approved_and_begun_below_is_not_the_branches():
+    """A branch asks for approvals again, and begins the runs below it anew."""
+    branch = replace(START, input=(), continues=Checkpoint("q", 9))
+    middle = before(
+        ASKED,
+        CALLED,
+        ToolPending(call_id="c", reason="approval"),
+        ToolDecided(call_id="c", approved=True, arguments="{}", always=True),
+        ToolStarted(call_id="d", name="look"),
+        ChildStarted(call_id="d", run="child", agent="x"),
+        ToolPending(call_id="d", reason="child"),
+    )
+    state = state_of(start=branch, inherited=middle)
+    first, second = state.call("c"), state.call("d")
+    assert first is not None
+    assert second is not None
+    assert (first.approved, first.arguments, state.standing) == (False, "{}", ())
+    assert (second.child, second.phase) == (None, "planned")
+
+
+def test_a_changed_history_is_what_comes_next():
+    """Some of the messages stay, others come after them; what is damaged is refused."""
+    new = Message.user("in short")
+    words = (Instruction("clock", "noon"),)
+    state = state_of(HistoryChanged(by="before_turn", kept=0, messages=(new,), instructions=words))
+    assert (state.messages, state.instructions, state.inherited) == ((new,), words, 0)
+    for kept in (-1, 2):
+        with pytest.raises(CorruptJournal, match=f"keeps {kept} of 1 messages"):
+            state_of(HistoryChanged(by="before_turn", kept=kept))
+
+
+def test_a_note_changes_nothing():
+    """But the number of facts and the time."""
+    state = state_of()
+    noted = state_of(Noted(topic="checkpoint", data={"seq": 0}))
+    assert noted == replace(state, next_seq=2, updated_at=noted.updated_at)

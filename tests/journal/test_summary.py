@@ -10,6 +10,7 @@ from journeyman.journal import (
     Fact,
     ModelRequested,
     ModelResponded,
+    Noted,
     Parent,
     RunCancelled,
     RunFailed,
@@ -18,6 +19,7 @@ from journeyman.journal import (
     RunResumed,
     RunStarted,
     RunSummary,
+    ToolDecided,
     ToolPending,
     ToolResolved,
     advance,
@@ -142,6 +144,16 @@ BOTH_WAIT = (CALLS, ToolPending(call_id="c"), ToolPending(call_id="d"), RunPause
         ((CALLS, ToolPending(call_id="c")), "running", 1),
         (BOTH_WAIT, "waiting", 2),
         ((*BOTH_WAIT, RunResumed(), ToolResolved(call_id="c", result=ToolResult("c")), RunPaused()), "waiting", 1),
+        ((*BOTH_WAIT, ToolResolved(call_id="c", result=ToolResult("c"))), "waiting", 1),
+        ((*BOTH_WAIT, ToolResolved(call_id="c", result=None)), "running", 1),
+        ((*BOTH_WAIT, ToolDecided(call_id="c", approved=True)), "running", 1),
+        ((*BOTH_WAIT, ToolDecided(call_id="c", approved=False)), "waiting", 1),
+        (
+            (*BOTH_WAIT, ToolDecided(call_id="c", approved=False), ToolDecided(call_id="d", approved=False)),
+            "running",
+            0,
+        ),
+        ((*BOTH_WAIT, Noted(topic="x")), "waiting", 2),
         ((*BOTH_WAIT, RunResumed(), ModelResponded(response=ModelResponse(Message.assistant("")))), "running", 0),
         ((RunFailed(failure=Failure("Bug", "it broke")),), "errored", 0),
         ((RunFailed(failure=Failure("Bug", "it broke")), RunResumed()), "running", 0),
@@ -157,3 +169,9 @@ def test_the_status_follows_the_facts(facts: tuple[Fact, ...], status: str, pend
     summary = summary_of(*facts)
     assert (summary.status, summary.pending) == (status, pending)
     assert fold("r", numbered([START, *facts])).status == status
+
+
+def test_a_branch_that_waits_says_so_in_the_list():
+    """It inherits the calls that wait, of which its own facts do not tell; the fact by which it rests does."""
+    summary = summary_of(RunPaused(waits=2))
+    assert (summary.status, summary.pending) == ("waiting", 2)

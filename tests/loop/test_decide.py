@@ -17,13 +17,14 @@ from journeyman.journal import (
     RunResumed,
     RunStarted,
     RunState,
+    ToolDecided,
     ToolFinished,
     ToolPending,
     ToolResolved,
     ToolStarted,
     fold,
 )
-from journeyman.loop.decide import AskAgain, AskModel, CallTools, Doubt, Fail, Finish, Wait, decide
+from journeyman.loop.decide import AskAgain, AskApproval, AskModel, CallTools, Doubt, Fail, Finish, Wait, decide
 from journeyman.loop.plan import Plan
 
 
@@ -149,3 +150,31 @@ def test_a_tool_that_is_gone_is_told_to_the_model(name: str) -> None:
     bare = Agent(ScriptedModel([])).plan
     command = decide(state_after(*answered(ToolCall("x", name)), ToolStarted(call_id="x", name=name)), bare)
     assert isinstance(command, CallTools)
+
+
+def test_what_has_to_be_approved_is_held_back_before_its_siblings_run() -> None:
+    """First the question is on the journal, then the others are called; approved, or approved for all, it runs."""
+    guarded = tool(requires_approval=True)(pay.function)
+    plan = Agent(ScriptedModel([]), tools=[guarded, look]).plan
+    facts: list[Fact] = answered(PAY, LOOK)
+    command = decide(state_after(*facts), plan)
+    assert isinstance(command, AskApproval)
+    assert [item.call.id for item in command.calls] == ["p"]
+    held = ToolPending(call_id="p", reason="approval")
+    command = decide(state_after(*facts, held), plan)
+    assert isinstance(command, CallTools)
+    assert [item.call.id for item in command.calls] == ["l"]
+    approved = ToolDecided(call_id="p", approved=True)
+    command = decide(state_after(*facts, held, approved), plan)
+    assert isinstance(command, CallTools)
+    assert [item.call.id for item in command.calls] == ["p", "l"]
+
+
+def test_a_cut_off_call_is_not_run_again_without_its_approval() -> None:
+    """An idempotent tool is run again by itself, but only where it was approved: a branch inherits no approval."""
+    guarded = tool(requires_approval=True, idempotent=True)(pay.function)
+    plan = Agent(ScriptedModel([]), tools=[guarded]).plan
+    started = ToolStarted(call_id="p", name="pay")
+    assert isinstance(decide(state_after(*answered(PAY), started), plan), AskApproval)
+    held = (ToolPending(call_id="p", reason="approval"), ToolDecided(call_id="p", approved=True))
+    assert isinstance(decide(state_after(*answered(PAY), *held, started), plan), CallTools)

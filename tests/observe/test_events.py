@@ -30,8 +30,10 @@ from journeyman.journal import (
     RunFailed,
     RunFinished,
     RunStarted,
+    ToolDecided,
     ToolFinished,
     ToolPending,
+    ToolPrepared,
     ToolResolved,
     ToolStarted,
 )
@@ -49,6 +51,7 @@ from journeyman.observe import (
     ToolEnd,
     ToolProgress,
     ToolStart,
+    ToolWaiting,
     plain_output,
 )
 from journeyman.schema import complete_fields
@@ -123,7 +126,8 @@ def test_a_call_that_waited_ends_when_it_is_answered():
         [ToolResolved(call_id="1", result=None)],
         [ToolResolved(at=2_000, call_id="1", result=ToolResult("1", "yes"))],
     )
-    assert events[1:] == [ToolEnd("1", "add", "yes", is_error=False, duration_ms=2.0)]
+    waits = ToolWaiting("1", "add", "{}", "pending", None, "")
+    assert events[1:] == [waits, ToolEnd("1", "add", "yes", is_error=False, duration_ms=2.0)]
 
 
 def test_a_reader_who_missed_the_answer_still_learns_the_tools_name():
@@ -285,3 +289,20 @@ def test_events_are_told_by_their_kind(event, kind):
     written = msgspec.json.encode(event)
     assert msgspec.json.decode(written)["kind"] == kind
     assert msgspec.json.decode(written, type=Event) == event
+
+
+def test_edited_arguments_and_rejections_are_events():
+    """A call begins with the arguments that it is made with; one that is rejected ends as an error."""
+    events = events_of(
+        [answered(ToolCall("1", "add", "{}"), ToolCall("2", "add", "{}"))],
+        [ToolPrepared(call_id="1", arguments='{"a":1}')],
+        [ToolPending(call_id="1", reason="approval"), ToolPending(call_id="2", reason="approval", response="Wait.")],
+        [ToolDecided(call_id="1", approved=True, arguments='{"a":2}'), ToolDecided(call_id="2", approved=False)],
+        [ToolStarted(at=0, call_id="1", name="add")],
+    )
+    assert events == [
+        ToolWaiting("1", "add", '{"a":1}', "approval", None, ""),
+        ToolWaiting("2", "add", "{}", "approval", None, "Wait."),
+        ToolEnd("2", "add", "This call was rejected, not carried out.", is_error=True, duration_ms=0.0),
+        ToolStart("1", "add", '{"a":2}'),
+    ]

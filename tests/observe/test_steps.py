@@ -8,6 +8,7 @@ from journeyman.journal import (
     ModelResponded,
     RunFinished,
     RunResumed,
+    ToolDecided,
     ToolFinished,
     ToolPending,
     ToolResolved,
@@ -81,3 +82,10 @@ def test_an_output_is_given_as_its_users_type():
 def test_a_run_that_was_stopped_has_no_output():
     """Only an output is one."""
     assert steps_of([answered(0, Text("x")), RunFinished(seq=1, reason="stopped")]) == ()
+
+
+def test_a_rejected_call_is_a_result():
+    """The model hears of it as an error, and so does whoever reads the steps."""
+    call = ModelResponded(seq=1, response=ModelResponse(Message("assistant", (ToolCall("1", "pay"),))))
+    steps = steps_of([call, ToolDecided(seq=2, call_id="1", approved=False, reason="no")])
+    assert [(step.kind, step.tool, step.is_error) for step in steps][1:] == [("tool_result", "pay", True)]

@@ -3,23 +3,72 @@
 from .agent import Agent
 from .conversation import Conversation
 from .explain import Explanation
-from .result import PendingCall, RunResult
-from .resume import fork, fork_sync, resume, resume_sync
+from .keeping import (
+    Change,
+    CheckpointInfo,
+    Checkpoints,
+    ResumeCheck,
+    StateDiff,
+    Undone,
+    check_resume,
+    check_resume_sync,
+    export_run,
+    export_run_sync,
+    import_run,
+    import_run_sync,
+)
+from .result import RunResult
+from .resume import advance, advance_sync, create, create_sync, fork, fork_sync, resume, resume_sync
 from .run import Run
 from .stream import Stream
-from .stretch import RunAgain
+from .waiting import (
+    Answer,
+    Approve,
+    PendingCall,
+    Reject,
+    RunAgain,
+    answer,
+    answer_sync,
+    parse_answer,
+    pending_calls,
+    pending_calls_sync,
+)
 
 __all__ = [
     "Agent",
+    "Answer",
+    "Approve",
+    "Change",
+    "CheckpointInfo",
+    "Checkpoints",
     "Conversation",
     "Explanation",
     "PendingCall",
+    "Reject",
+    "ResumeCheck",
     "Run",
     "RunAgain",
     "RunResult",
+    "StateDiff",
     "Stream",
+    "Undone",
+    "advance",
+    "advance_sync",
+    "answer",
+    "answer_sync",
+    "check_resume",
+    "check_resume_sync",
+    "create",
+    "create_sync",
+    "export_run",
+    "export_run_sync",
     "fork",
     "fork_sync",
+    "import_run",
+    "import_run_sync",
+    "parse_answer",
+    "pending_calls",
+    "pending_calls_sync",
     "resume",
     "resume_sync",
 ]

@@ -14,9 +14,9 @@ from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
 from msgspec.structs import replace
 
 from ..compose import model_of, open_journal
-from ..data import CallerError, Limits, Settings
+from ..data import CallerError, Limits, Secret, Settings
 from ..journal import Log
-from ..loop import Plan, blocking, blocking_iterator, run_blocking
+from ..loop import Hooks, Plan, blocking, blocking_iterator, run_blocking
 from ..models import Model
 from ..observe import AgentStep, Callbacks
 from ..tools import Tool, by_name
@@ -42,7 +42,8 @@ class AgentOptions(TypedDict, total=False):
     `output_type` is what a run gives: str, a pydantic model, a dataclass, a TypedDict, a Literal, lists and unions of them.
     `check` is called with each output and gives it back, changed or not, or raises `OutputError` to have the model mend
     it. `deps_type` is for the type checkers alone. Limits can be given one by one or as one `limits`. `journal` is where
-    runs are kept: a URL or a log; by default each run has one in memory.
+    runs are kept: a URL or a log; by default each run has one in memory. `hooks` are functions that may change what is sent
+    and done. `secret` makes the tokens that approvals then have to show.
     """
 
     name: str
@@ -62,6 +63,8 @@ class AgentOptions(TypedDict, total=False):
     journal: str | Log | None
     callbacks: Callbacks | None
     mode: Mode
+    hooks: Hooks | None
+    secret: str | Secret | None
 
 
 _LIMITS = ("max_iterations", "max_cost", "max_tokens", "max_tool_calls", "max_retries", "max_model_retries", "deadline")
@@ -192,6 +195,7 @@ class Agent(Generic[T]):
             settings=self._options.get("settings", Settings()),
             limits=self.limits,
             prompt=prompt if isinstance(prompt, str) else "",
+            hooks=self._options.get("hooks"),
         )
 
     async def __aenter__(self) -> Agent[T]:
@@ -225,6 +229,7 @@ class Agent(Generic[T]):
                 opened=None,
                 callbacks=self._options.get("callbacks"),
                 mode=self._options.get("mode", "autonomous"),
+                secret=self._options.get("secret"),
             )
         return self._definition
 

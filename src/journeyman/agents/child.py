@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..data import CallerError, JourneymanError, ModelUsage, usage_since
-from ..journal import ChildFinished, ChildStarted, Parent, RunState
+from ..journal import ChildFinished, ChildStarted, Parent, RunState, exists
 from ..loop import Drive
 from ..schema import result_text
-from ..tools import Pending, RunContext, Tool
+from ..tools import ChildPending, RunContext, Tool
 from .stretch import Stretch
 
 if TYPE_CHECKING:
@@ -39,20 +39,20 @@ async def _delegated(agent: Agent[Any], parent: Drive, context: RunContext[Any],
     )
     call = parent.state.call(context.call_id)
     counted = () if call is None else call.counted
-    if call is not None and call.child is not None:
-        await stretch.reopen(call.child, {})
+    begun = None if call is None else call.child
+    if begun is not None and await exists(parent.world.log, begun):
+        await stretch.reopen(begun)
         for item in usage_since(stretch.drive.state.used, counted):
             # What the child used before the crash is on its own page only; the pages above have not heard of it.
             parent.world.ledger.charge(item)
     else:
-        await stretch.start(task)
-        # The child's first fact before the parent's word of it: a crash between them leaves a run that nobody speaks of,
-        # not a word of a run that is not there.
-        await stretch.drive.commit()
-        await parent.record_in_turn(
-            ChildStarted(call_id=context.call_id, run=stretch.drive.state.run, agent=agent.name)
-        )
-        await parent.commit()
+        # The parent's word of the child before the child's first fact: a crash between them leaves the id of a run that is
+        # begun when the parent goes on. The other way round it would leave a run that looks as if somebody had to take it up.
+        await stretch.start(task, run_id=begun)
+        if begun is None:
+            child = stretch.drive.state.run
+            await parent.record_in_turn(ChildStarted(call_id=context.call_id, run=child, agent=agent.name))
+            await parent.commit()
     try:
         result = await stretch.work()
     except JourneymanError as error:
@@ -60,7 +60,7 @@ async def _delegated(agent: Agent[Any], parent: Drive, context: RunContext[Any],
     finally:
         await _count(stretch.drive.state, counted, parent, context.call_id)
     if result.status == "waiting":
-        raise Pending({"run": result.run_id, "calls": [call.id for call in result.pending]})
+        raise ChildPending
     return result_text(result.output)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
-from ..data import Limits, Message
+from ..data import Limits, Message, Secret
 from ..journal import Log
 from ..observe import Callbacks
 from .result import RunResult
@@ -19,7 +19,8 @@ class RunOptions(TypedDict, total=False):
 
     `deps` is handed to tools and prompt functions. `history` is what was said before: a result (continued by reference if
     it is in the same journal) or messages. `limits` replaces the agent's limits as a whole. `conversation` and `tags` are
-    for finding the run again.
+    for finding the run again. `secret` makes the tokens of pending calls, which an approval then has to show; by default it
+    is that of the environment (JOURNEYMAN_SECRET).
     """
 
     deps: Any
@@ -30,3 +31,4 @@ class RunOptions(TypedDict, total=False):
     mode: Mode | None
     conversation: str | None
     tags: Sequence[str]
+    secret: str | Secret | None

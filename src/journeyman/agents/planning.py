@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ..data import CallerError, JsonOutput, Limits, Settings, ToolChoice, ToolSpec
-from ..loop import Plan
+from ..loop import Hooks, Plan
 from ..models import Model
 from ..schema import OutputSchema, output_schema, strict_schema
 from ..tools import Tool
@@ -28,6 +28,7 @@ def make_plan(  # noqa: PLR0913  (the one place where an agent's options come to
     settings: Settings,
     limits: Limits,
     prompt: str,
+    hooks: Hooks | None = None,
 ) -> Plan:
     """The plan of an agent; `prompt` is what of its prompt is fixed, for the fingerprint.
 
@@ -66,6 +67,9 @@ def make_plan(  # noqa: PLR0913  (the one place where an agent's options come to
         limits=limits,
         fingerprint=fingerprint,
         check=check,
+        guarded=any(tool.requires_approval for tool in tools.values()),
+        hooks=hooks,
+        signatures=signatures_of(prompt, specs, output.schema),
     )
 
 
@@ -83,5 +87,14 @@ def _output_spec(output: OutputSchema) -> ToolSpec:
 
 
 def _fingerprint(prompt: str, specs: tuple[ToolSpec, ...], schema: Any) -> str:
-    told = msgspec.json.encode((prompt, specs, schema), order="sorted")
-    return hashlib.sha256(told).hexdigest()[:16]
+    return _hash((prompt, specs, schema), 16)
+
+
+def signatures_of(prompt: str, specs: tuple[ToolSpec, ...], schema: Any) -> dict[str, str]:
+    """Short hashes of what the fingerprint is made of, by name; eight digits, for they only tell what changed."""
+    named: dict[str, Any] = {"prompt": prompt, "output": schema, **{f"tool:{spec.name}": spec for spec in specs}}
+    return {name: _hash(value, 8) for name, value in named.items()}
+
+
+def _hash(value: Any, digits: int) -> str:
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()[:digits]

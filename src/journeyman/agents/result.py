@@ -5,29 +5,17 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from ..compose import cost
 from ..data import JourneymanError, Message, Usage, dollars
 from ..journal import Checkpoint, Fact, Log, RunState
 from ..observe import AgentStep, plain_output, steps_of
+from .waiting import PendingCall
 
 Output = TypeVar("Output", covariant=True)  # noqa: PLC0105  (a user sees this name in hints; Output_co says nothing)
-
-
-@dataclass(frozen=True, slots=True)
-class PendingCall:
-    """A tool call that somebody outside has to answer; `in_doubt` if nobody knows whether it was carried out.
-
-    `arguments` is JSON text, `info` what the tool said about the wait.
-    """
-
-    id: str
-    tool: str
-    arguments: str
-    info: Any = None
-    in_doubt: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,7 +23,8 @@ class RunResult(Generic[Output]):
     """A run at rest: finished, stopped, paused, waiting, or (from `run_parallel`) failed.
 
     `output` is None unless the run is finished. `error` is set in results of `run_parallel` alone; everything else raises
-    it.
+    it. `pending` are the calls that somebody has to answer, those of runs below this one included, `wakes_at` is when
+    something can be done without an answer (a deadline is over, a tool can be asked again), None for never.
     """
 
     output: Output
@@ -43,6 +32,8 @@ class RunResult(Generic[Output]):
     facts: Sequence[Fact] = field(repr=False)
     journal: str | Log = field(repr=False)
     error: BaseException | None = None
+    pending: tuple[PendingCall, ...] = ()
+    wakes_at: datetime | None = None
 
     @property
     def run_id(self) -> str:
@@ -79,15 +70,6 @@ class RunResult(Generic[Output]):
     def finish(self) -> str | None:
         """Why the last answer ended; `length` says that it was cut off."""
         return self.state.finish
-
-    @property
-    def pending(self) -> tuple[PendingCall, ...]:
-        """The calls that the run waits for."""
-        return tuple(
-            PendingCall(call.call.id, call.call.name, call.call.arguments, call.info, call.in_doubt)
-            for call in self.state.calls
-            if call.phase == "pending"
-        )
 
     @functools.cached_property
     def steps(self) -> tuple[AgentStep, ...]:

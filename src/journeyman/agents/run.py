@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 from ..data import CallerError, TextDelta
-from ..journal import Fact, ModelRequested, ModelResponded, RunState, Stamped
+from ..journal import Fact, ModelRequested, ModelResponded, Noted, RunState, Stamped
 from ..loop import blocking, blocking_iterator
 from ..observe import AgentStep, Event, EventView, Reader, StepView
 from .options import RunOptions
@@ -15,6 +15,9 @@ from .result import RunResult
 from .stretch import Defined, Stretch, taken_up
 
 T = TypeVar("T")
+
+MARKED = "checkpoint"
+"""The topic of the note that gives a place a name."""
 
 RunsState = Literal["idle", "running", "paused", "waiting", "stopped", "errored", "cancelled", "finished"]
 
@@ -97,6 +100,16 @@ class Run(Generic[T]):
             await self.resume()
         return await self.result()
 
+    async def mark(self, label: str) -> int:
+        """Give the present place of the run a name, as `Checkpoints.mark` does at rest; gives the number of its fact."""
+        drive = self._stretch.drive
+        if self.rests:
+            raise CallerError(f"run {self.id} rests; use Checkpoints(journal).mark")
+        seq = drive.state.next_seq - 1
+        await drive.record_in_turn(Noted(topic=MARKED, data={"seq": seq, "label": label}))
+        await drive.commit()
+        return seq
+
     async def cancel(self) -> None:
         """Cut the run off at once and wait until it is: the request is closed, async tools are cancelled."""
         if self._task is not None and not self._task.done():
@@ -163,6 +176,7 @@ class Run(Generic[T]):
     result_sync = blocking(result)
     resume_sync = blocking(resume)
     step_sync = blocking(step)
+    mark_sync = blocking(mark)
     cancel_sync = blocking(cancel)
     facts_sync = blocking_iterator(facts)
     events_sync = blocking_iterator(events)

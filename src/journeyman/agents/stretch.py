@@ -7,24 +7,47 @@ import dataclasses
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 from msgspec.structs import replace
 
 from ..compose import clock, cost, get_model_rates, new_memory_log, new_run_id, open_journal
-from ..data import CallerError, Limits, Message, Part, ToolResult, failure_of
+from ..data import CallerError, Limits, Message, Part, Secret, ToolResult, failure_of
 from ..guard import Ledger
-from ..journal import Checkpoint, Instruction, Log, Parent, RunResumed, RunStarted, RunState, ToolResolved, begin, load
+from ..journal import (
+    CallState,
+    Checkpoint,
+    Fact,
+    Instruction,
+    Log,
+    Parent,
+    RunResumed,
+    RunStarted,
+    RunState,
+    ToolResolved,
+    begin,
+    load,
+)
 from ..loop import Control, Drive, Opening, Plan, Track, TrackedModel, World, surroundings
 from ..models import Model
 from ..observe import Callbacks, CallbackTap, Feed, plain_output
-from ..schema import result_text
 from ..tools import RunContext
 from .options import Mode, RunOptions
 from .prompts import Instructions
 from .result import RunResult, with_run_id
+from .waiting import (
+    Answer,
+    calls_of,
+    free_children,
+    goes_on,
+    is_over,
+    moment,
+    record_answers,
+    secret_of,
+    tree_of,
+    wakes_at,
+)
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +55,6 @@ T = TypeVar("T")
 
 Prompt = str | Sequence[str | Part | Message] | None
 """What is new: words, words and media, whole messages, or nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunAgain:
-    """The answer to a call in doubt: it was not carried out, or running it a second time does no harm."""
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +66,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     opened: Log | None
     callbacks: Callbacks | None
     mode: Mode
+    secret: str | Secret | None = None
 
 
 class Defined(Protocol):
@@ -77,14 +96,17 @@ class Stretch(Generic[T]):
         self._opening: AbstractAsyncContextManager[Log] | None = None
         self._surroundings = surroundings.get()
         self._track: Track | None = None
+        self._rests = False
+        self._run_id: str | None = None
         callbacks = options.get("callbacks") or agent.callbacks
         self._tap = None if callbacks is None or not callbacks.are_any() else CallbackTap(callbacks, self.output_of)
         streams = streams or (callbacks is not None and callbacks.wants_stream)
         self.feed = Feed(() if self._tap is None else (self._tap,), streams=streams)
         self.journal = self._journal()
 
-    async def start(self, prompt: Prompt) -> None:
-        """Begin a new run; nothing is written yet."""
+    async def start(self, prompt: Prompt, *, run_id: str | None = None) -> None:
+        """Begin a new run, of this id if one is given; nothing is written yet."""
+        self._run_id = run_id
         inherited, continues, said = self._history(self.options.get("history"))
         said = (*said, *_messages(prompt))
         if not said and inherited is None:
@@ -95,9 +117,12 @@ class Stretch(Generic[T]):
         """Begin a new run that goes on from a place in another; only its first fact is written."""
         await self._or_close(self._branch(run, at, prompt))
 
-    async def reopen(self, run: str, answers: Mapping[str, Any]) -> None:
-        """Take up a run where its journal ends."""
-        await self._or_close(self._reopen(run, answers))
+    async def reopen(self, run: str, answers: Mapping[str, Answer] | None = None, *, only_if_due: bool = False) -> None:
+        """Take up a run where its journal ends; `only_if_due` leaves one alone that rests for another reason than a crash.
+
+        A run that waits and for which nothing can be done is left alone in any case.
+        """
+        await self._or_close(self._reopen(run, answers or {}, only_if_due=only_if_due))
 
     async def _branch(self, run: str, at: int | None, prompt: Prompt) -> None:
         base = await load(await self._open(), run, at)
@@ -105,8 +130,11 @@ class Stretch(Generic[T]):
         await self._begin(_messages(prompt), base.state, place)
         await self.drive.commit()
 
-    async def _reopen(self, run: str, answers: Mapping[str, Any]) -> None:
-        loaded = await load(await self._open(), run)
+    async def _reopen(self, run: str, answers: Mapping[str, Answer], *, only_if_due: bool) -> None:
+        await self._open()
+        if answers:
+            await record_answers(self._log, run, answers, self._secret, takes_over=True)
+        loaded = await load(self._log, run)
         state = loaded.state
         if state.fingerprint != self.agent.plan.fingerprint:
             log.warning(
@@ -118,23 +146,41 @@ class Stretch(Generic[T]):
         self._find_track(parent=state.parent, resumes=run)
         self._drive(state, limits or state.limits, facts=loaded.facts)
         if state.status == "finished":
-            if answers:
-                raise CallerError(f"run {run} is finished; there is no call left to answer")
             text = state.messages[-1].text if state.messages else ""
             self.drive.value = self.output_of(state.output, text)
             return
-        resolved = [_resolved(state, call_id, answer) for call_id, answer in answers.items()]
+        found = await self._found(state)
+        self._rests = not found if state.status == "waiting" else only_if_due and state.status != "running"
+        if self._rests:
+            return
         self.drive.record(RunResumed(limits=limits))
-        for fact in resolved:
+        for fact in found:
             self.drive.record(fact)
         await self.drive.commit()
+
+    async def _found(self, state: RunState) -> list[Fact]:
+        """What there is to tell a run that was at rest: calls that waited long enough, and runs below that can go on."""
+        pending = [call for call in state.calls if call.phase == "pending"]
+        if not pending:
+            return []
+        now = self.drive.world.clock()
+        found: list[Fact] = [
+            ToolResolved(call_id=call.call.id, result=ToolResult(call.call.id, _too_late(call), is_error=True))
+            for call in pending
+            if is_over(call, now)
+        ]
+        if any(call.waits_for_child and not is_over(call, now) for call in pending):
+            tree = await tree_of(self._log, state.run)
+            found += free_children(tree, goes_on(tree, now), ())
+        asked = [call for call in pending if not is_over(call, now)]
+        return [*found, *await self.drive.calling.poll(asked)]
 
     async def work(self) -> RunResult[T]:
         """Drive the run until it rests; raises what ended it badly, with the run's id."""
         try:
-            if not self.drive.state.ended:
+            if not self.drive.state.ended and not self._rests:
                 await self.drive.run()
-            return self.result()
+            return await self._rested()
         except BaseException as error:
             with_run_id(error, self.drive.state.run)
             raise
@@ -151,6 +197,21 @@ class Stretch(Generic[T]):
         if self._opening is not None:
             opening, self._opening = self._opening, None
             await opening.__aexit__(None, None, None)
+
+    async def _rested(self) -> RunResult[T]:
+        result = self.result()
+        # Whoever called this run looks into it, if that has to wait as well.
+        if result.status != "waiting" or self._parent is not None:
+            return result
+        tree = await tree_of(self._log, result.run_id)
+        wakes = wakes_at(tree, clock())
+        return dataclasses.replace(
+            result, pending=calls_of(tree, self._secret), wakes_at=None if wakes is None else moment(wakes)
+        )
+
+    @property
+    def _secret(self) -> Secret | None:
+        return secret_of(self.options.get("secret") or self.agent.secret)
 
     def result(self, error: BaseException | None = None) -> RunResult[T]:
         """What the run came to so far."""
@@ -178,13 +239,15 @@ class Stretch(Generic[T]):
     async def _begin(self, said: tuple[Message, ...], inherited: RunState | None, continues: Checkpoint | None) -> None:
         options, plan = self.options, self.agent.plan
         self._find_track(said=said, parent=self._parent, continues=continues)
-        run = new_run_id() if self._track is None else self._track.run
+        run = self._run_id or (new_run_id() if self._track is None else self._track.run)
         instructions = await self.agent.instructions.for_run(
             lambda: RunContext(deps=options.get("deps"), run_id=run, agent=plan.agent, model=plan.model.name)
         )
         # What is the same as before is not written down again.
         same = inherited is not None and inherited.instructions == instructions
         started = self._started(said, None if same else instructions, continues)
+        if inherited is None or inherited.fingerprint != plan.fingerprint:
+            started = replace(started, signatures=plan.signatures)
         if self._track is not None:
             started = replace(started, at=self._track.time(started))
         if started.limits.max_cost is not None:
@@ -274,10 +337,12 @@ class Stretch(Generic[T]):
         return self._log
 
 
-async def taken_up(agent: Defined, run: str, answers: Mapping[str, Any], options: RunOptions) -> Stretch[Any]:
+async def taken_up(
+    agent: Defined, run: str, answers: Mapping[str, Answer], options: RunOptions, *, only_if_due: bool = False
+) -> Stretch[Any]:
     """The next stretch of a run that rests."""
     stretch: Stretch[Any] = Stretch(agent.definition, options, streams=True)
-    await stretch.reopen(run, answers)
+    await stretch.reopen(run, answers, only_if_due=only_if_due)
     return stretch
 
 
@@ -301,15 +366,6 @@ def _messages(prompt: Prompt) -> tuple[Message, ...]:
     return (*messages, Message.user(parts)) if parts else tuple(messages)
 
 
-def _resolved(state: RunState, call_id: str, answer: Any) -> ToolResolved:
-    call = state.call(call_id)
-    if call is None or call.phase != "pending":
-        waiting = ", ".join(item.call.id for item in state.calls if item.phase == "pending") or "none"
-        raise CallerError(f"run {state.run} does not wait for call {call_id!r}; it waits for: {waiting}")
-    match answer:
-        case RunAgain():
-            return ToolResolved(call_id=call_id, result=None)
-        case BaseException():
-            return ToolResolved(call_id=call_id, result=ToolResult(call_id, str(answer), is_error=True))
-        case _:
-            return ToolResolved(call_id=call_id, result=ToolResult(call_id, result_text(answer)))
+def _too_late(call: CallState) -> str:
+    wanted = "approved" if call.reason == "approval" else "answered"
+    return f"Nobody {wanted} this call before its time was over."

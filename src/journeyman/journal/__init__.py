@@ -6,6 +6,7 @@ from .facts import (
     ChildFinished,
     ChildStarted,
     Fact,
+    HistoryChanged,
     Instruction,
     ModelDropped,
     ModelHedged,
@@ -13,7 +14,9 @@ from .facts import (
     ModelResponded,
     ModelRetried,
     ModelSwitched,
+    Noted,
     Parent,
+    PendingReason,
     RetryAsked,
     RunCancelled,
     RunFailed,
@@ -22,15 +25,17 @@ from .facts import (
     RunResumed,
     RunStarted,
     Stamped,
+    ToolDecided,
     ToolFinished,
     ToolPending,
+    ToolPrepared,
     ToolResolved,
     ToolStarted,
 )
-from .fold import OURS, advance, begin, fold, history
-from .load import Loaded, load
+from .fold import OURS, advance, begin, fold, history, rejection
+from .load import Loaded, exists, load
 from .log import Log, Page, RunQuery, RunSummary
-from .state import ENDED, CallState, RunState, Status
+from .state import ENDED, CallState, RunState, Standing, Status
 from .summary import summarize
 
 __all__ = [
@@ -42,6 +47,7 @@ __all__ = [
     "ChildFinished",
     "ChildStarted",
     "Fact",
+    "HistoryChanged",
     "Instruction",
     "Loaded",
     "Log",
@@ -51,8 +57,10 @@ __all__ = [
     "ModelResponded",
     "ModelRetried",
     "ModelSwitched",
+    "Noted",
     "Page",
     "Parent",
+    "PendingReason",
     "RetryAsked",
     "RunCancelled",
     "RunFailed",
@@ -64,17 +72,22 @@ __all__ = [
     "RunState",
     "RunSummary",
     "Stamped",
+    "Standing",
     "Status",
+    "ToolDecided",
     "ToolFinished",
     "ToolPending",
+    "ToolPrepared",
     "ToolResolved",
     "ToolStarted",
     "advance",
     "begin",
     "decode_fact",
     "encode_fact",
+    "exists",
     "fold",
     "history",
     "load",
+    "rejection",
     "summarize",
 ]

@@ -12,6 +12,9 @@ import msgspec
 
 from ..data import Failure, Limits, Message, ModelResponse, ModelUsage, ToolResult, Usage
 
+PendingReason = Literal["pending", "in_doubt", "approval", "child"]
+"""Why a call waits."""
+
 
 class Checkpoint(msgspec.Struct, frozen=True, gc=False):
     """A place in a run: after the fact with this number. Any prefix of a run can be resumed or forked."""
@@ -48,7 +51,9 @@ class RunStarted(Stamped, frozen=True, gc=False, kw_only=True, tag="RunStarted")
     """A run begins.
 
     `input` is what is new; with `continues` the history before it is that of another run up to a checkpoint, by
-    reference. `instructions` is None where they equal those of the run that is continued.
+    reference. `instructions` is None where they equal those of the run that is continued. `signatures` are short hashes
+    of what `fingerprint` is made of, by name (`prompt`, `tool:look`, `output`), so that it can be said what changed; None
+    where the fingerprint is that of the run that is continued.
     """
 
     agent: str
@@ -61,6 +66,7 @@ class RunStarted(Stamped, frozen=True, gc=False, kw_only=True, tag="RunStarted")
     continues: Checkpoint | None = None
     conversation: str | None = None
     tags: tuple[str, ...] = ()
+    signatures: dict[str, str] | None = None
 
 
 class ModelRequested(Stamped, frozen=True, gc=False, kw_only=True, tag="ModelRequested"):
@@ -124,26 +130,56 @@ class ModelDropped(Stamped, frozen=True, gc=False, kw_only=True, tag="ModelDropp
 
 
 class ToolStarted(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolStarted"):
-    """A tool is about to run; without an outcome after a crash, the call is in doubt."""
+    """A tool is about to run; without an outcome after a crash, the call is in doubt.
+
+    `failure` is what was wrong with the attempt before, where the tool's `retries` are the reason for this one.
+    """
 
     call_id: str
     name: str
     attempt: int = 1
+    failure: Failure | None = None
 
 
 class ToolFinished(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolFinished"):
-    """A tool ran, or failed, or could not be run; `asks_retry` counts against the retry budget."""
+    """A tool ran, or failed, or could not be run; `asks_retry` counts against the retry budget.
+
+    `abandoned` says that its time was up, that it ignored its cancellation, and that it may still be at work.
+    """
 
     result: ToolResult
     asks_retry: bool = False
+    abandoned: bool = False
+
+
+class ToolPrepared(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolPrepared"):
+    """The agent's `before_tool` changed the arguments (JSON text) with which a call will be made."""
+
+    call_id: str
+    arguments: str
 
 
 class ToolPending(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolPending"):
-    """A call waits for somebody outside: the tool said so, or nobody knows how it ended (`reason` is `in_doubt`)."""
+    """A call waits for somebody outside.
+
+    The tool said so (`pending`), or it may not run before somebody has approved it, or nobody knows how it ended
+    (`in_doubt`), or the run that carries it out waits itself (`child`; older journals say `pending`). `deadline` is when it
+    stops waiting, in microseconds since 1970, or that is `seconds` after this fact. `response` is what the user can be told
+    at once, `poll_every` after how many seconds the tool can be asked again.
+    """
 
     call_id: str
-    reason: Literal["pending", "in_doubt"] = "pending"
+    reason: PendingReason = "pending"
     info: Any = None
+    deadline: int | None = None
+    seconds: float | None = None
+    response: str = ""
+    poll_every: float | None = None
+
+    @property
+    def ends(self) -> int | None:
+        """When it stops waiting, in microseconds since 1970; None where it waits for ever."""
+        return self.deadline if self.seconds is None else self.at + round(self.seconds * 1e6)
 
 
 class ToolResolved(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolResolved"):
@@ -151,6 +187,19 @@ class ToolResolved(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolResolv
 
     call_id: str
     result: ToolResult | None
+
+
+class ToolDecided(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolDecided"):
+    """Somebody approved a call or rejected it; `arguments` are those with which it is to run, where they were edited.
+
+    `always` has the same decided for every further call of this tool in this run.
+    """
+
+    call_id: str
+    approved: bool
+    reason: str = ""
+    arguments: str | None = None
+    always: bool = False
 
 
 class ChildStarted(Stamped, frozen=True, gc=False, kw_only=True, tag="ChildStarted"):
@@ -177,8 +226,32 @@ class RetryAsked(Stamped, frozen=True, gc=False, kw_only=True, tag="RetryAsked")
     call_id: str | None = None
 
 
+class HistoryChanged(Stamped, frozen=True, gc=False, kw_only=True, tag="HistoryChanged"):
+    """An interceptor of the agent (`by`) changed what the next request holds.
+
+    The first `kept` messages stay, and `messages` come after them; `instructions` is None where they stay as they are.
+    """
+
+    by: str
+    kept: int
+    messages: tuple[Message, ...] = ()
+    instructions: tuple[Instruction, ...] | None = None
+
+
+class Noted(Stamped, frozen=True, gc=False, kw_only=True, tag="Noted"):
+    """Something is written down beside the run, such as a checkpoint's name; it changes nothing of the run's state."""
+
+    topic: str
+    data: Any = None
+
+
 class RunPaused(Stamped, frozen=True, gc=False, kw_only=True, tag="RunPaused"):
-    """The caller paused the run, or a single step of it is done."""
+    """The caller paused the run, or a single step of it is done, or nothing can be done before calls are answered.
+
+    `waits` is how many calls those are.
+    """
+
+    waits: int = 0
 
 
 class RunResumed(Stamped, frozen=True, gc=False, kw_only=True, tag="RunResumed"):
@@ -217,11 +290,15 @@ Fact = (
     | ModelDropped
     | ToolStarted
     | ToolFinished
+    | ToolPrepared
     | ToolPending
     | ToolResolved
+    | ToolDecided
     | ChildStarted
     | ChildFinished
     | RetryAsked
+    | HistoryChanged
+    | Noted
     | RunPaused
     | RunResumed
     | RunFinished

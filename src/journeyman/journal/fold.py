@@ -13,12 +13,14 @@ from .facts import (
     ChildFinished,
     ChildStarted,
     Fact,
+    HistoryChanged,
     ModelDropped,
     ModelHedged,
     ModelRequested,
     ModelResponded,
     ModelRetried,
     ModelSwitched,
+    Noted,
     RetryAsked,
     RunCancelled,
     RunFailed,
@@ -26,12 +28,14 @@ from .facts import (
     RunPaused,
     RunResumed,
     RunStarted,
+    ToolDecided,
     ToolFinished,
     ToolPending,
+    ToolPrepared,
     ToolResolved,
     ToolStarted,
 )
-from .state import CallState, RunState
+from .state import CallState, RunState, Standing
 
 OURS = "journeyman"
 """The dialect of words that the framework puts into a history; no wire sends its `origin`."""
@@ -76,8 +80,13 @@ def begin(run: str, fact: Fact, inherited: RunState | None = None) -> RunState:
         continues=fact.continues,
         conversation=fact.conversation,
         tags=fact.tags,
+        signatures=fact.signatures,
     )
-    return state if inherited is None else _inheriting(state, inherited)
+    if inherited is None:
+        return state
+    if state.signatures is None and state.fingerprint == inherited.fingerprint:
+        state = replace(state, signatures=inherited.signatures)
+    return _inheriting(state, inherited)
 
 
 def _inheriting(state: RunState, inherited: RunState) -> RunState:
@@ -89,13 +98,21 @@ def _inheriting(state: RunState, inherited: RunState) -> RunState:
         state,
         messages=inherited.messages,
         inherited=len(inherited.messages),
-        calls=inherited.calls,
+        calls=tuple(_branched(call) for call in inherited.calls),
         requested=inherited.requested,
         iterations=inherited.iterations,
         retries=inherited.retries,
         model_retries=inherited.model_retries,
         finish=inherited.finish,
     )
+
+
+def _branched(call: CallState) -> CallState:
+    """A call as a branch has it: what was approved was approved for the other run, and that run's children are its own."""
+    if call.phase == "done":
+        return call
+    phase = "planned" if call.waits_for_child else call.phase
+    return replace(call, phase=phase, approved=False, child=None, counted=())
 
 
 def advance(state: RunState, fact: Fact) -> RunState:
@@ -127,17 +144,36 @@ def _applied(state: RunState, fact: Fact) -> RunState:  # noqa: C901, PLR0911, P
             return _with_result(state, fact.result, asked_retry=fact.asks_retry)
         case ToolPending():
             doubt = fact.reason == "in_doubt"
-            return _with_call(state, fact.call_id, phase="pending", info=fact.info, in_doubt=doubt)
+            return _with_call(
+                state,
+                fact.call_id,
+                phase="pending",
+                info=fact.info,
+                in_doubt=doubt,
+                reason=fact.reason,
+                since=fact.seq,
+                deadline=fact.ends,
+                response=fact.response,
+                poll_every=fact.poll_every,
+            )
         case ToolResolved():
             if fact.result is None:
-                return _with_call(state, fact.call_id, phase="planned", in_doubt=False)
-            return _with_result(state, fact.result)
+                return _set_free(_with_call(state, fact.call_id, phase="planned", in_doubt=False), goes_on=True)
+            return _set_free(_with_result(state, fact.result), goes_on=False)
+        case ToolPrepared():
+            return _with_call(state, fact.call_id, arguments=fact.arguments, prepared=True)
+        case ToolDecided():
+            return _set_free(_decided(state, fact), goes_on=fact.approved)
         case ChildStarted():
             return _with_call(state, fact.call_id, child=fact.run)
         case ChildFinished():
             return _child_counted(state, fact)
         case RetryAsked():
             return _asked_again(state, fact)
+        case HistoryChanged():
+            return _changed(state, fact)
+        case Noted():
+            return state
         case RunPaused():
             waits = any(call.phase == "pending" for call in state.calls)
             return replace(state, status="waiting" if waits else "paused")
@@ -155,6 +191,44 @@ def _applied(state: RunState, fact: Fact) -> RunState:  # noqa: C901, PLR0911, P
             raise CorruptJournal(f"run {state.run} starts a second time, at fact {fact.seq}")
         case _:
             assert_never(fact)
+
+
+def _set_free(state: RunState, *, goes_on: bool) -> RunState:
+    """A run that waits is set free by an answer that lets a call be made, and by the last one that it waits for."""
+    if state.status != "waiting" or (not goes_on and any(call.phase == "pending" for call in state.calls)):
+        return state
+    return replace(state, status="running")
+
+
+def _decided(state: RunState, fact: ToolDecided) -> RunState:
+    call = state.call(fact.call_id)
+    if fact.always and call is not None:
+        others = tuple(item for item in state.standing if item.tool != call.call.name)
+        state = replace(state, standing=(*others, Standing(call.call.name, fact.approved, fact.reason)))
+    if fact.approved:
+        edited = {} if fact.arguments is None else {"arguments": fact.arguments, "edited": True}
+        return _with_call(state, fact.call_id, phase="planned", approved=True, **edited)
+    return _with_result(state, ToolResult(fact.call_id, rejection(fact.reason), is_error=True))
+
+
+def rejection(reason: str) -> str:
+    """What a model hears of a call that was rejected."""
+    return (
+        f"This call was rejected and not carried out: {reason}"
+        if reason
+        else "This call was rejected, not carried out."
+    )
+
+
+def _changed(state: RunState, fact: HistoryChanged) -> RunState:
+    if not 0 <= fact.kept <= len(state.messages):
+        raise CorruptJournal(f"run {state.run}: fact {fact.seq} keeps {fact.kept} of {len(state.messages)} messages")
+    return replace(
+        state,
+        messages=(*state.messages[: fact.kept], *fact.messages),
+        inherited=min(state.inherited, fact.kept),
+        instructions=state.instructions if fact.instructions is None else fact.instructions,
+    )
 
 
 def _with_doubt(state: RunState, *, in_doubt: bool) -> RunState:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ..data import CallerError, CorruptJournal
 from .facts import Fact, RunStarted
 from .fold import fold
 from .log import Log
@@ -36,6 +37,17 @@ async def load(log: Log, run: str, at: int | None = None) -> Loaded:
         state = fold(name, facts, state)
     assert state is not None  # noqa: S101  (the chain holds at least the run itself; this tells the type checkers)
     return Loaded(state, chain[0][1])
+
+
+async def exists(log: Log, run: str) -> bool:
+    """Whether a log has a run, be it damaged."""
+    try:
+        return await anext(aiter(log.read(run)), None) is not None
+    except CorruptJournal:
+        return True
+    except CallerError:
+        # What a log says of a run that it does not have.
+        return False
 
 
 async def _facts(log: Log, run: str, at: int | None) -> tuple[Fact, ...]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from ..data import Failure, Limits, Message, ModelUsage, ToolCall, ToolResult, Usage
-from .facts import Checkpoint, Instruction, Parent
+from .facts import Checkpoint, Instruction, Parent, PendingReason
 
 Status = Literal["running", "paused", "waiting", "finished", "stopped", "cancelled", "errored"]
 """`waiting` is for somebody outside to answer a call; the last four are ends."""
@@ -21,7 +21,9 @@ class CallState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A tool call of the current turn and how far it has come.
 
     `attempt` counts how often it was started; `child` is the run that carries it out, and `counted` what of that run's usage
-    is in the usage of this one.
+    is in the usage of this one. `arguments` are those with which it is made, where they are no longer the model's own:
+    `prepared` by the agent, or `edited` by who `approved` it. While it waits, `reason` says for what, `since` is the number of
+    the fact that said so, and `deadline`, `response` and `poll_every` are as in `ToolPending`.
     """
 
     call: ToolCall
@@ -33,6 +35,35 @@ class CallState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     info: Any = None
     child: str | None = None
     counted: tuple[ModelUsage, ...] = ()
+    arguments: str | None = None
+    prepared: bool = False
+    approved: bool = False
+    edited: bool = False
+    reason: PendingReason = "pending"
+    since: int = -1
+    deadline: int | None = None
+    response: str = ""
+    poll_every: float | None = None
+
+    @property
+    def made(self) -> ToolCall:
+        """The call with the arguments with which it is made."""
+        if self.arguments is None:
+            return self.call
+        return ToolCall(self.call.id, self.call.name, self.arguments)
+
+    @property
+    def waits_for_child(self) -> bool:
+        """Whether it is another run that somebody has to answer."""
+        return self.phase == "pending" and self.child is not None and self.reason in ("child", "pending")
+
+
+class Standing(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What was decided for every call of a tool in a run."""
+
+    tool: str
+    approved: bool
+    reason: str = ""
 
 
 class RunState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -42,7 +73,8 @@ class RunState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
     any of them is open; `requested` says that a request left and no answer came yet, `retries` how often in a row
     the model was asked to mend something, `resumed_at` when the present stretch of work began. `used` includes children.
     `model_retries` counts the requests that were sent again because they had failed, `in_doubt` those that failed or were
-    cut off on the way to an answer and may have been charged for, which `used` cannot tell.
+    cut off on the way to an answer and may have been charged for, which `used` cannot tell. `standing` is what was decided
+    for all calls of a tool.
     """
 
     run: str
@@ -69,6 +101,8 @@ class RunState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
     retries: int = 0
     model_retries: int = 0
     in_doubt: int = 0
+    standing: tuple[Standing, ...] = ()
+    signatures: dict[str, str] | None = None
     used: tuple[ModelUsage, ...] = ()
     finish: str | None = None
     output: Any = None

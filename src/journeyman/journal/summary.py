@@ -19,6 +19,7 @@ from .facts import (
     RunPaused,
     RunResumed,
     RunStarted,
+    ToolDecided,
     ToolPending,
     ToolResolved,
 )
@@ -63,10 +64,12 @@ def _changed(summary: RunSummary, fact: Fact) -> RunSummary:  # noqa: C901, PLR0
             return replace(summary, usage=sum((item.usage for item in fact.used), summary.usage))
         case ToolPending():
             return replace(summary, pending=summary.pending + 1)
-        case ToolResolved():
-            return replace(summary, pending=max(0, summary.pending - 1))
+        case ToolResolved() | ToolDecided():
+            return _answered(summary, goes_on=fact.approved if isinstance(fact, ToolDecided) else fact.result is None)
         case RunPaused():
-            return replace(summary, status="waiting" if summary.pending else "paused")
+            # A branch inherits calls that wait, of which its own facts do not tell.
+            pending = fact.waits or summary.pending
+            return replace(summary, pending=pending, status="waiting" if pending else "paused")
         case RunResumed():
             return replace(summary, status="running")
         case RunFinished():
@@ -77,6 +80,12 @@ def _changed(summary: RunSummary, fact: Fact) -> RunSummary:  # noqa: C901, PLR0
             return replace(summary, status="cancelled")
         case _:
             return summary
+
+
+def _answered(summary: RunSummary, *, goes_on: bool) -> RunSummary:
+    pending = max(0, summary.pending - 1)
+    set_free = summary.status == "waiting" and (goes_on or not pending)
+    return replace(summary, pending=pending, status="running" if set_free else summary.status)
 
 
 def _shown(fact: RunStarted) -> str:

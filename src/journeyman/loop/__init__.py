@@ -3,6 +3,7 @@
 from .blocking import blocking, blocking_iterator, run_blocking
 from .decide import Command, decide
 from .drive import Control, Drive, World
+from .hooks import Hooks
 from .plan import Plan
 from .surroundings import Opening, Report, Surroundings, Track, TrackedModel, surroundings
 
@@ -10,6 +11,7 @@ __all__ = [
     "Command",
     "Control",
     "Drive",
+    "Hooks",
     "Opening",
     "Plan",
     "Report",

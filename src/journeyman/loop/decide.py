@@ -9,6 +9,7 @@ import msgspec
 from ..data import JourneymanError, LimitExceeded, ModelError
 from ..journal import CallState, RunState
 from ..schema import OutputError
+from ..tools import needs_approval
 from .plan import Plan
 
 
@@ -27,6 +28,12 @@ class AskAgain(msgspec.Struct, frozen=True):
 
     reason: str
     call_id: str | None = None
+
+
+class AskApproval(msgspec.Struct, frozen=True):
+    """These calls may not be made before somebody has approved them."""
+
+    calls: tuple[CallState, ...]
 
 
 class Doubt(msgspec.Struct, frozen=True):
@@ -52,7 +59,7 @@ class Fail(msgspec.Struct, frozen=True):
     error: JourneymanError
 
 
-Command = AskModel | CallTools | AskAgain | Doubt | Wait | Finish | Fail
+Command = AskModel | CallTools | AskApproval | AskAgain | Doubt | Wait | Finish | Fail
 
 
 def decide(state: RunState, plan: Plan) -> Command:
@@ -79,11 +86,22 @@ def _within_turn(state: RunState, plan: Plan) -> Command:
         call for call in state.calls if call.phase in ("planned", "started") and not plan.is_output(call.call)
     )
     if ready:
-        return CallTools(ready)
+        held = tuple(call for call in ready if _is_held(call, state, plan)) if plan.guarded else ()
+        return AskApproval(held) if held else CallTools(ready)
     if any(call.phase == "pending" for call in state.calls):
         return Wait()
     given = next(call for call in state.calls if call.phase == "planned")
     return _checked(plan, given.call.arguments, given.call.id)
+
+
+def _is_held(call: CallState, state: RunState, plan: Plan) -> bool:
+    tool = plan.tools.get(call.call.name)
+    if tool is None or call.approved or not tool.requires_approval:
+        return False
+    decided = next((item for item in state.standing if item.tool == tool.name), None)
+    if decided is not None:
+        return not decided.approved
+    return needs_approval(tool, call.made)
 
 
 def _may_rerun(call: CallState, plan: Plan) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
@@ -14,14 +13,12 @@ from msgspec.structs import replace
 
 from ..data import (
     Conflict,
-    Glimpse,
     JourneymanError,
     LimitExceeded,
     Message,
     ModelRequest,
     ModelResponse,
     ModelUsage,
-    Progress,
     ToolCall,
     Usage,
     failure_of,
@@ -30,6 +27,8 @@ from ..guard import Ledger
 from ..journal import (
     CallState,
     Fact,
+    HistoryChanged,
+    Instruction,
     Log,
     ModelDropped,
     ModelRequested,
@@ -41,21 +40,18 @@ from ..journal import (
     RunFinished,
     RunPaused,
     RunState,
-    ToolFinished,
+    ToolDecided,
     ToolPending,
-    ToolStarted,
     advance,
 )
 from ..observe import Feed
-from ..tools import Done, Outcome, RunContext, Waits, call_tool, unknown_tool
-from .decide import AskAgain, AskModel, CallTools, Doubt, Fail, Finish, Wait, decide
+from .calling import Calling
+from .decide import AskAgain, AskApproval, AskModel, CallTools, Command, Doubt, Fail, Finish, Wait, decide
+from .hooks import Hooks, prepared, turn_changed
 from .plan import Plan
-from .surroundings import Report, Track
+from .surroundings import Track
 
 log = logging.getLogger(__name__)
-
-GRACE = 0.5
-"""Seconds that a cancelled async tool has to clean up before it is abandoned."""
 
 
 @dataclass(slots=True)
@@ -110,10 +106,11 @@ class Drive:
         self._unpublished: list[Fact] = []
         self._durable = state
         self._append = asyncio.Lock()
-        self._system = tuple(Message.system(item.text) for item in state.instructions)
-        self._blocking: dict[str, str] = {}
-        self._cancelled: threading.Event | None = None
+        self._system = _system(state.instructions)
         self._loop = asyncio.get_running_loop()
+        self.calling = Calling(plan, world)
+        self._prepared: set[str] = set()
+        self._turn_over = 0
 
     async def run(self) -> None:
         """Work until the run rests. What ends it badly is recorded and raised.
@@ -129,16 +126,16 @@ class Drive:
                 async with deadline:
                     await self._work()
         except asyncio.CancelledError:
-            await self._end(RunCancelled(abandoned=self._cut_off()))
+            await self._end(RunCancelled(abandoned=self.calling.cut_off()))
             raise
         except Conflict:
-            self._cut_off()
+            self.calling.cut_off()
             raise
         except Exception as error:
             # A model or a journal may raise `TimeoutError` of its own, which is no deadline of the run's.
             expired = isinstance(error, TimeoutError) and deadline is not None and deadline.expired()
             told = LimitExceeded("time", self.state.limits.deadline, "deadline") if expired else error
-            await self._end(RunFailed(failure=failure_of(told), abandoned=self._cut_off()))
+            await self._end(RunFailed(failure=failure_of(told), abandoned=self.calling.cut_off()))
             if expired:
                 raise told from error
             raise
@@ -184,11 +181,15 @@ class Drive:
     async def _step(self) -> bool:  # noqa: C901  (a table with a row per command)
         """Perform one command; False when the run rests."""
         command = decide(self.state, self.plan)
+        if self.plan.hooks is not None:
+            command = await self._intercepted(command, self.plan.hooks)
         match command:
             case AskModel():
                 return await self._ask()
             case CallTools(calls):
-                await self._call_tools(calls)
+                await self.calling.call(self, calls)
+            case AskApproval(calls):
+                self._hold(calls)
             case AskAgain(reason, call_id):
                 self.record(RetryAsked(reason=reason, call_id=call_id))
             case Finish(value, stored):
@@ -198,12 +199,48 @@ class Drive:
                 for call in calls:
                     self.record(ToolPending(call_id=call.call.id, reason="in_doubt"))
             case Wait():
-                return await self._rest(RunPaused())
+                return await self._rest(RunPaused(waits=sum(call.phase == "pending" for call in self.state.calls)))
             case Fail(error):
                 raise error
             case _:
                 assert_never(command)
         return True
+
+    def _hold(self, calls: Sequence[CallState]) -> None:
+        """Let calls wait for an approval, but for those of a tool that was rejected for the whole run."""
+        standing = {item.tool: item for item in self.state.standing}
+        for call in calls:
+            decided = standing.get(call.call.name)
+            if decided is None:
+                self.record(ToolPending(call_id=call.call.id, reason="approval"))
+            else:
+                self.record(ToolDecided(call_id=call.call.id, approved=False, reason=decided.reason))
+
+    async def _intercepted(self, command: Command, hooks: Hooks) -> Command:
+        """The command, after the agent's interceptors have seen what it is about."""
+        match command:
+            case CallTools() | AskApproval() if hooks.before_tool is not None:
+                for call in self.state.calls:
+                    tool = self.plan.tools.get(call.call.name)
+                    if tool is None or call.phase != "planned" or call.prepared or call.call.id in self._prepared:
+                        continue
+                    self._prepared.add(call.call.id)
+                    fact = await prepared(hooks.before_tool, tool, call)
+                    if fact is not None:
+                        self.record(fact)
+            case AskModel() | Finish() if hooks.after_turn is not None and self.state.iterations > self._turn_over:
+                if self.state.requested:
+                    return command
+                self._turn_over = self.state.iterations
+                self._change(await turn_changed("after_turn", hooks.after_turn, self.state))
+            case _:
+                return command
+        return decide(self.state, self.plan)
+
+    def _change(self, fact: HistoryChanged | None) -> None:
+        if fact is not None:
+            self.record(fact)
+            self._system = _system(self.state.instructions)
 
     async def _rest(self, fact: Fact) -> bool:
         self.record(fact)
@@ -216,8 +253,11 @@ class Drive:
         if self.control.pause:
             return await self._rest(RunPaused())
         self.control.pause = self.control.single_step
-        state, plan = self.state, self.plan
         self.world.ledger.check()
+        hooks = self.plan.hooks
+        if hooks is not None and hooks.before_turn is not None and not self.state.requested:
+            self._change(await turn_changed("before_turn", hooks.before_turn, self.state))
+        state, plan = self.state, self.plan
         # A request that a crash cut off is asked again as the same iteration.
         iteration = state.iterations + (0 if state.requested else 1)
         self.record(ModelRequested(model=plan.model.name, history=len(state.messages), iteration=iteration))
@@ -255,89 +295,6 @@ class Drive:
         if most is not None and self.state.model_retries >= most:
             raise LimitExceeded("repeated requests", most, "max_model_retries", used=self.state.model_retries)
 
-    async def _call_tools(self, calls: Sequence[CallState]) -> None:
-        known = [call for call in calls if call.call.name in self.plan.tools]
-        for call in calls:
-            if call.call.name in self.plan.tools:
-                self.record(ToolStarted(call_id=call.call.id, name=call.call.name, attempt=call.attempt + 1))
-            else:
-                self._take(call.call, unknown_tool(call.call, lambda: list(self.plan.tools)))
-        await self.commit()
-        if len(known) == 1:
-            self._take(known[0].call, await self._call_tool(known[0]))
-            _stop_if_cancelled()
-        elif known:
-            await self._call_together(known)
-
-    async def _call_together(self, calls: Sequence[CallState]) -> None:
-        tasks = {self._loop.create_task(self._call_tool(call), name=call.call.name): call for call in calls}
-        left = set(tasks)
-        try:
-            while left:
-                done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
-                # In the order of the calls: a set has none, and a replay needs one.
-                for task in [task for task in tasks if task in done]:
-                    self._take(tasks[task].call, task.result())
-                if left:
-                    # What one tool did is durable before its slower siblings are waited for.
-                    await self.commit()
-        finally:
-            if left:
-                for task in left:
-                    task.cancel()
-                _, stuck = await asyncio.wait(left, timeout=GRACE)
-                self._blocking.update((tasks[task].call.id, task.get_name()) for task in stuck)
-
-    async def _call_tool(self, call: CallState) -> Outcome:
-        track = self.world.track
-        if track is None:
-            return await self._carry_out(call, self._report)
-        return await track.call(call, self._report, lambda report: self._carry_out(call, report))
-
-    async def _carry_out(self, call: CallState, report: Report) -> Outcome:
-        tool = self.plan.tools[call.call.name]
-        if tool.is_async:
-            return await call_tool(tool, call.call, lambda: self._context(call, report))
-        self._blocking[call.call.id] = tool.name
-        outcome = await call_tool(tool, call.call, lambda: self._context(call, report))
-        del self._blocking[call.call.id]
-        return outcome
-
-    def _take(self, call: ToolCall, outcome: Outcome) -> None:
-        match outcome:
-            case Done(result, asks_retry):
-                self.record(ToolFinished(result=result, asks_retry=asks_retry))
-            case Waits(info):
-                self.record(ToolPending(call_id=call.id, info=info))
-            case _:
-                assert_never(outcome)
-
-    def _context(self, call: CallState, report: Report) -> RunContext[Any]:
-        if self._cancelled is None:
-            self._cancelled = threading.Event()
-        return RunContext(
-            deps=self.world.deps,
-            run_id=self.state.run,
-            agent=self.plan.agent,
-            model=self.plan.model.name,
-            call_id=call.call.id,
-            tool_name=call.call.name,
-            attempt=call.attempt + 1,
-            cancelled=self._cancelled,
-            host=self,
-            report=report,
-        )
-
-    def _report(self, progress: Progress) -> None:
-        # Blocking tools report from their own thread, and a feed belongs to its loop.
-        glimpses: list[Glimpse] = [progress]
-        self._loop.call_soon_threadsafe(self.world.feed.glimpse, glimpses)
-
-    def _cut_off(self) -> tuple[str, ...]:
-        if self._cancelled is not None:
-            self._cancelled.set()
-        return tuple(self._blocking.values())
-
     async def _end(self, fact: Fact) -> None:
         """Record an end that something else caused; that cause matters more than a journal that cannot be written."""
         if not self.state.ended:
@@ -354,11 +311,8 @@ class Drive:
         return max(0.0, seconds - (self.world.clock() - self.state.resumed_at) / 1e6)
 
 
-def _stop_if_cancelled() -> None:
-    # A tool may swallow the cancellation that was meant for the run.
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+def _system(instructions: Sequence[Instruction]) -> tuple[Message, ...]:
+    return tuple(Message.system(item.text) for item in instructions)
 
 
 def _with_ids(response: ModelResponse, seq: int) -> ModelResponse:

@@ -10,6 +10,7 @@ from ..data import JsonOutput, Limits, Settings, ToolCall, ToolSpec
 from ..models import Model
 from ..schema import OutputSchema
 from ..tools import Tool
+from .hooks import Hooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,8 @@ class Plan:
 
     `specs` are the tools as the model sees them, the output tool included; `output_tool` is None where the output is
     the answer's text, plain or (with `json_output`) in the provider's native JSON mode. `fingerprint` tells whether prompt,
-    tools and output schema are still the ones that a run began with.
+    tools and output schema are still the ones that a run began with, and `signatures` which of them are not. `guarded` says
+    that there is a tool whose calls may need an approval.
     """
 
     agent: str
@@ -32,6 +34,9 @@ class Plan:
     limits: Limits
     fingerprint: str
     check: Callable[[Any], Any] | None = None
+    guarded: bool = False
+    hooks: Hooks | None = None
+    signatures: dict[str, str] | None = None
 
     def is_output(self, call: ToolCall) -> bool:
         """Whether a call is the model's way of giving its output."""

@@ -16,6 +16,7 @@ from .events import (
     ToolEnd,
     ToolProgress,
     ToolStart,
+    ToolWaiting,
     plain_output,
 )
 from .feed import Batch, Feed, Item, Reader
@@ -47,6 +48,7 @@ __all__ = [
     "ToolEnd",
     "ToolProgress",
     "ToolStart",
+    "ToolWaiting",
     "configure_logging",
     "plain_output",
     "steps_of",

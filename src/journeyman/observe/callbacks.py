@@ -27,6 +27,7 @@ from .events import (
     ToolEnd,
     ToolProgress,
     ToolStart,
+    ToolWaiting,
     plain_output,
 )
 from .feed import Batch, Item
@@ -126,7 +127,9 @@ class CallbackTap:
                 self._call(callbacks.on_output, event.value)
             case Failed():
                 self._call(callbacks.on_error, event)
-            case ThinkingChunk() | ToolProgress() | PartialResult() | Retrying() | Switched() | Hedging():
+            case ThinkingChunk() | ToolWaiting() | ToolProgress() | PartialResult():
+                return
+            case Retrying() | Switched() | Hedging():
                 return
             case _:
                 assert_never(event)

@@ -18,9 +18,13 @@ from ..journal import (
     RunFailed,
     RunFinished,
     Stamped,
+    ToolDecided,
     ToolFinished,
+    ToolPending,
+    ToolPrepared,
     ToolResolved,
     ToolStarted,
+    rejection,
 )
 from .feed import Batch
 
@@ -63,6 +67,21 @@ class ToolEnd(_Event, frozen=True, tag="tool_end"):
     result: str
     is_error: bool
     duration_ms: float
+
+
+class ToolWaiting(_Event, frozen=True, tag="tool_waiting"):
+    """A call waits for somebody outside: for its outcome, an approval, or (`in_doubt`) for word of what happened.
+
+    `response` is what the user can be told at once; `reason` is `child` where a run below waits, whose events are its own.
+    """
+
+    kind: ClassVar[str] = "tool_waiting"
+    call_id: str
+    name: str
+    arguments: str
+    reason: str
+    info: Any
+    response: str
 
 
 class ToolProgress(_Event, frozen=True, tag="progress"):
@@ -136,6 +155,7 @@ Event = (
     | ThinkingChunk
     | ToolStart
     | ToolEnd
+    | ToolWaiting
     | ToolProgress
     | PartialResult
     | Retrying
@@ -215,7 +235,7 @@ class EventView:
             case _:
                 assert_never(item)
 
-    def _of_fact(self, fact: Fact) -> Sequence[Event]:  # noqa: PLR0911  (a table with a row per kind)
+    def _of_fact(self, fact: Fact) -> Sequence[Event]:  # noqa: C901, PLR0911  (a table with a row per kind)
         match fact:
             case ModelRequested():
                 self._begin_answer()
@@ -227,6 +247,10 @@ class EventView:
                 self._started[fact.call_id] = fact
                 call = self._calls.get(fact.call_id)
                 return (ToolStart(fact.call_id, fact.name, call.arguments if call else "{}"),)
+            case ToolPending():
+                return (self._waiting(fact),)
+            case ToolPrepared() | ToolDecided():
+                return self._decided(fact)
             case ToolFinished(result=result) | ToolResolved(result=ToolResult() as result):
                 return (self._tool_end(fact.at, result),)
             case RunFinished(reason="output"):
@@ -235,6 +259,19 @@ class EventView:
                 return (Failed(fact.failure.type, fact.failure.message),)
             case _:
                 pass
+        return ()
+
+    def _waiting(self, fact: ToolPending) -> ToolWaiting:
+        call = self._calls.get(fact.call_id)
+        name, arguments = (call.name, call.arguments) if call else ("", "{}")
+        return ToolWaiting(fact.call_id, name, arguments, fact.reason, fact.info, fact.response)
+
+    def _decided(self, fact: ToolPrepared | ToolDecided) -> tuple[Event, ...]:
+        call = self._calls.get(fact.call_id)
+        if call is not None and fact.arguments is not None:
+            self._calls[fact.call_id] = ToolCall(call.id, call.name, fact.arguments)
+        if isinstance(fact, ToolDecided) and not fact.approved:
+            return (self._tool_end(fact.at, ToolResult(fact.call_id, rejection(fact.reason), is_error=True)),)
         return ()
 
     def _begin_answer(self) -> None:

@@ -7,8 +7,17 @@ from typing import Any, Literal
 
 import msgspec
 
-from ..data import Thinking, ToolCall
-from ..journal import Fact, ModelResponded, RunFinished, ToolFinished, ToolResolved, ToolStarted
+from ..data import Thinking, ToolCall, ToolResult
+from ..journal import (
+    Fact,
+    ModelResponded,
+    RunFinished,
+    ToolDecided,
+    ToolFinished,
+    ToolResolved,
+    ToolStarted,
+    rejection,
+)
 from .events import OutputOf, plain_output
 
 
@@ -47,7 +56,9 @@ class StepView:
                 self._started[fact.call_id] = fact.at
             case ToolFinished() | ToolResolved():
                 if fact.result is not None:
-                    yield self._result(fact)
+                    yield self._result(fact.seq, fact.at, fact.result)
+            case ToolDecided(approved=False):
+                yield self._result(fact.seq, fact.at, ToolResult(fact.call_id, rejection(fact.reason), is_error=True))
             case RunFinished(reason="output"):
                 yield AgentStep(kind="output", seq=fact.seq, content=self._output_of(fact.output, self._answer))
             case _:
@@ -66,20 +77,18 @@ class StepView:
         for call in message.tool_calls:
             yield AgentStep(kind="tool_call", seq=fact.seq, tool=call.name, call_id=call.id, arguments=call.arguments)
 
-    def _result(self, fact: ToolFinished | ToolResolved) -> AgentStep:
-        result = fact.result
-        assert result is not None  # noqa: S101  (the caller has looked; this tells the type checkers)
+    def _result(self, seq: int, at: int, result: ToolResult) -> AgentStep:
         call = self._calls.get(result.call_id)
         started = self._started.pop(result.call_id, None)
         return AgentStep(
             kind="tool_result",
-            seq=fact.seq,
+            seq=seq,
             content=result.text,
             tool=call.name if call else "",
             call_id=result.call_id,
             arguments=call.arguments if call else "",
             is_error=result.is_error,
-            duration_ms=None if started is None else (fact.at - started) / 1000,
+            duration_ms=None if started is None else (at - started) / 1000,
         )
 
 

@@ -16,6 +16,9 @@ Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+HANG_UP = "journeyman.hang_up"
+"""Our server's ASGI extension that closes a request's connection: `scope["extensions"][HANG_UP](reset=True)`."""
+
 CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie", "x-amz-security-token", *KEY_HEADERS})
 """Headers that prove who sends a request; they end at the door and are neither passed on nor kept."""
 

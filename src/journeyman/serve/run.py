@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 
 from ..data import CallerError
 from .access import check_binding
-from .asgi import App, Receive, Scope, Send
+from .asgi import HANG_UP, App, Receive, Scope, Send
 from .gateway import Gateway
+from .runs import Beside, Runs
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
-HANG_UP = "journeyman.hang_up"
-"""The ASGI extension that closes a request's connection: `scope["extensions"][HANG_UP](reset=True)`."""
-
 MAX_HEADER_BYTES = 32 * 1024
 """How much of an unfinished head is kept; a whole one with a key and a trace needs a few hundred bytes."""
+
+MAX_MESSAGE_BYTES = 4 * 1024
+"""How large a message on a WebSocket may be; our apps tell there and do not listen."""
 
 
 @asynccontextmanager
@@ -31,16 +32,18 @@ async def serving(app: App, host: str = "127.0.0.1", port: int = 0, *, grace: fl
     """Serve an app as long as the context is open; gives its address, such as `http://127.0.0.1:49152`.
 
     Port 0 takes a free one. At the end nothing new is let in, requests under way get `grace` seconds to finish, and what
-    is left is cut off and cancelled. Raises `CallerError` where it cannot listen, without uvicorn, and for a gateway
-    that has no token and would be reachable from outside.
+    is left is cut off and cancelled. Raises `CallerError` where it cannot listen, without uvicorn, and for a gateway or
+    an app of runs that has no token and would be reachable from outside.
     """
-    if isinstance(app, Gateway):
+    if isinstance(app, Gateway | Runs | Beside):
         check_binding(host, app.token)
     server = _Server(app)
     url = await server.listen(host, port)
     try:
         yield url
     finally:
+        if isinstance(app, Runs | Beside):
+            app.dismiss()
         await server.close(grace)
 
 
@@ -130,11 +133,16 @@ def _uvicorn(app: App) -> tuple[Config, ServerState]:
         http="h11",
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         loop="none",
-        ws="none",
+        # Frames as a pure codec; uvicorn's other class for this package uses an interface that the package gives up.
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE_BYTES,
         lifespan="off",
         interface="asgi3",
         log_config=None,
         proxy_headers=False,
     )
-    config.load()
+    try:
+        config.load()
+    except ImportError as error:
+        raise CallerError('serving needs websockets: pip install "journeyman[serve]"') from error
     return config, ServerState()

@@ -1,19 +1,33 @@
 """Declare, describe, check and call tools."""
 
-from .call import Done, Outcome, Waits, call_tool, unknown_tool
-from .context import ModelRetry, Pending, RunContext
-from .tool import Tool, by_name, tool
+from .approval import needs_approval
+from .call import Done, Outcome, Waits, call_tool, outcome_of, refused, unknown_tool
+from .context import ChildPending, Deadline, ModelRetry, Pending, RunContext
+from .polling import poll_tool
+from .registry import ToolRegistry
+from .timing import GRACE, call_in_time
+from .tool import Tool, ToolOptions, by_name, tool
 
 __all__ = [
+    "GRACE",
+    "ChildPending",
+    "Deadline",
     "Done",
     "ModelRetry",
     "Outcome",
     "Pending",
     "RunContext",
     "Tool",
+    "ToolOptions",
+    "ToolRegistry",
     "Waits",
     "by_name",
+    "call_in_time",
     "call_tool",
+    "needs_approval",
+    "outcome_of",
+    "poll_tool",
+    "refused",
     "tool",
     "unknown_tool",
 ]

@@ -13,7 +13,7 @@ import msgspec
 
 from ..data import Audio, Bug, Conflict, Document, Image, Text, ToolCall, ToolResult, Video
 from ..schema import ArgumentsError, result_text
-from .context import ModelRetry, Pending, RunContext
+from .context import ChildPending, ModelRetry, Pending, RunContext
 from .threads import in_thread
 from .tool import Tool
 
@@ -23,16 +23,26 @@ _PARTS = (Text, Image, Audio, Video, Document)
 
 
 class Done(msgspec.Struct, frozen=True):
-    """The call came to a result, good or bad."""
+    """The call came to a result, good or bad.
+
+    `failed` says that the tool raised what nobody foresaw, so that its `retries` may mend it; `abandoned` that its time
+    was up and that it may still be at work.
+    """
 
     result: ToolResult
     asks_retry: bool = False
+    failed: bool = False
+    abandoned: bool = False
 
 
 class Waits(msgspec.Struct, frozen=True):
-    """The call waits for somebody outside."""
+    """The call waits for somebody outside, for so many `seconds` or `until` a time in microseconds since 1970."""
 
     info: Any = None
+    response: str = ""
+    seconds: float | None = None
+    until: int | None = None
+    child: bool = False
 
 
 Outcome = Done | Waits
@@ -44,7 +54,10 @@ async def call_tool(tool: Tool[..., Any], call: ToolCall, context: Callable[[], 
     `context` is called only for a tool that asks for it.
     """
     try:
-        return _outcome(call, await _value(tool, call, context))
+        value = await _value(tool, call, context)
+        if tool.pending and not isinstance(value, Pending):
+            value = Pending(value)
+        return outcome_of(call, value)
     except (Conflict, Bug):
         raise
     except asyncio.CancelledError:
@@ -52,7 +65,7 @@ async def call_tool(tool: Tool[..., Any], call: ToolCall, context: Callable[[], 
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        return _failed(call, f"{tool.name} failed: it was cancelled from within")
+        return _broken(call, f"{tool.name} failed: it was cancelled from within")
     except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever it is, the model hears of it)
         return _outcome_of_error(tool, call, error)
 
@@ -69,10 +82,11 @@ async def _value(tool: Tool[..., Any], call: ToolCall, context: Callable[[], Run
 def unknown_tool(call: ToolCall, known: Callable[[], list[str]]) -> Done:
     """The outcome of a call to a tool that is not there."""
     names = ", ".join(known()) or "none"
-    return _failed(call, f"there is no tool {call.name!r}; the tools are: {names}")
+    return refused(call, f"there is no tool {call.name!r}; the tools are: {names}")
 
 
-def _outcome(call: ToolCall, value: Any) -> Outcome:
+def outcome_of(call: ToolCall, value: Any) -> Outcome:
+    """What a call comes to whose tool gave this value."""
     match value:
         case Pending():
             return _waits(call, value)
@@ -97,14 +111,14 @@ def _part(item: object) -> Text | Image | Audio | Video | Document:
 def _outcome_of_error(tool: Tool[..., Any], call: ToolCall, error: BaseException) -> Outcome:
     match error:
         case ArgumentsError():
-            return _failed(call, str(error))
+            return refused(call, str(error))
         case ModelRetry():
             return Done(_error(call, str(error)), asks_retry=True)
         case Pending():
             return _waits(call, error)
         case _:
             log.warning("tool %s failed", tool.name, exc_info=error)
-            return _failed(call, f"{tool.name} failed: {type(error).__name__}: {error}")
+            return _broken(call, f"{tool.name} failed: {type(error).__name__}: {error}")
 
 
 def _waits(call: ToolCall, pending: Pending) -> Outcome:
@@ -112,12 +126,19 @@ def _waits(call: ToolCall, pending: Pending) -> Outcome:
     try:
         msgspec.json.encode(pending.info)
     except (TypeError, ValueError, RecursionError) as error:
-        return _failed(call, f"{call.name} waits for something that cannot be written as JSON: {error}")
-    return Waits(pending.info)
+        return refused(call, f"{call.name} waits for something that cannot be written as JSON: {error}")
+    return Waits(
+        pending.info, pending.response, pending.seconds, pending.until, child=isinstance(pending, ChildPending)
+    )
 
 
-def _failed(call: ToolCall, message: str) -> Done:
+def refused(call: ToolCall, message: str) -> Done:
+    """The outcome of a call that was refused or went wrong; the message is for the model."""
     return Done(_error(call, message))
+
+
+def _broken(call: ToolCall, message: str) -> Done:
+    return Done(_error(call, message), failed=True)
 
 
 def _error(call: ToolCall, message: str) -> ToolResult:

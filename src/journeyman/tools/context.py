@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from ..data import JourneymanError, Progress
+from ..data import CallerError, JourneymanError, Progress
 
 Deps = TypeVar("Deps")
+
+Deadline = float | timedelta | datetime
+"""So many seconds from now, or a moment (with its time zone)."""
 
 
 class ModelRetry(JourneymanError):
@@ -17,11 +22,43 @@ class ModelRetry(JourneymanError):
 
 
 class Pending(JourneymanError):
-    """Raised or returned by a tool: the outcome comes later, from outside; `info` (JSON-able) tells the caller what for."""
+    """Raised or returned by a tool: the outcome comes later, from outside; `info` (JSON-able) tells the caller what for.
 
-    def __init__(self, info: Any = None) -> None:
+    After `deadline` the call is no longer waited for and the model hears that no answer came. `response` is what the user
+    can be told at once. Raises `CallerError` for a deadline that is no time to come.
+    """
+
+    def __init__(self, info: Any = None, *, deadline: Deadline | None = None, response: str = "") -> None:
         super().__init__("the outcome of this tool call comes later")
         self.info = info
+        self.response = response
+        self.seconds: float | None = None
+        self.until: int | None = None
+        match deadline:
+            case None:
+                pass
+            case datetime():
+                self.until = _moment(deadline)
+            case timedelta():
+                self.seconds = _seconds(deadline.total_seconds())
+            case _:
+                self.seconds = _seconds(deadline)
+
+
+class ChildPending(Pending):
+    """Raised by an agent's tool: it is the run below that waits, and whose calls somebody has to answer."""
+
+
+def _moment(deadline: datetime) -> int:
+    if deadline.tzinfo is None:
+        raise CallerError(f"Pending(deadline={deadline!r}): a moment needs its time zone; use datetime.now(UTC) + …")
+    return round(deadline.timestamp() * 1_000_000)
+
+
+def _seconds(deadline: float) -> float:
+    if not math.isfinite(deadline) or deadline <= 0:
+        raise CallerError(f"Pending(deadline={deadline!r}): a deadline is a number of seconds from now, more than 0")
+    return float(deadline)
 
 
 def _unheard(_: Progress) -> None:
@@ -33,8 +70,9 @@ class RunContext(Generic[Deps]):
     """Given to a tool, a prompt function or a check whose first parameter asks for it.
 
     `idempotency_key` is the same whenever this very call is carried out again, after a crash too. `cancelled` is set when
-    the run is cut off: a blocking tool should look at it now and then. `host` is the run itself, for code that starts
-    runs of its own.
+    the run is cut off or the tool's own time is up: a blocking tool should look at it now and then. `so_far` is for what a
+    tool with a `timeout` has got until then; its `on_timeout` finds it there. `host` is the run itself, for code that
+    starts runs of its own.
     """
 
     deps: Deps
@@ -47,6 +85,7 @@ class RunContext(Generic[Deps]):
     cancelled: threading.Event = field(default_factory=threading.Event)
     host: Any = None
     report: Callable[[Progress], None] = _unheard
+    so_far: list[Any] = field(default_factory=list[Any])
 
     @property
     def idempotency_key(self) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, cast, overload
 
 from ..data import CallerError, ToolSpec
 from ..schema import FunctionSchema, describe_function
@@ -15,28 +16,63 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class ToolOptions(TypedDict, total=False):
+    """How a function is treated as a tool.
+
+    `idempotent`: running it twice with the same `RunContext.idempotency_key` does no harm; only then is a call whose
+    outcome was lost in a crash run again by itself. `pending`: the function only begins something, and the outcome comes
+    later, from outside; what it returns is the `info` of the wait. `poll`: called with that info, sync or async, whenever
+    the run is taken up and `poll_every` seconds (60) have gone by; it gives the outcome, or `Pending` if there is none yet.
+
+    `timeout`: after so many seconds the call is cut off and the model gets an error, or what `on_timeout` is or gives (a
+    function is called with the `RunContext`, in whose `so_far` the tool may have left something). `retries`: how often a
+    call that raised is run again by itself, each time as a further attempt on the journal; for a tool that may have had
+    its effect before it raised, that is a decision. `requires_approval`: a call waits until somebody approves it, always
+    or where a function of its arguments (a dict) says so.
+    """
+
+    name: str | None
+    description: str | None
+    idempotent: bool
+    pending: bool
+    poll: Callable[[Any], Any] | None
+    poll_every: float
+    timeout: float | None
+    on_timeout: str | Callable[[RunContext[Any]], Any] | None
+    retries: int
+    requires_approval: bool | Callable[[dict[str, Any]], bool]
+
+
+_EVERY = 60.0
+"""Seconds between two polls where nothing is said: often enough for a person who waits, seldom enough for a meter."""
+
+
 class Tool(Generic[P, R]):
     """A function that a model may call; it can still be called like the function that it was made of.
 
-    `idempotent` says that running it twice with the same `RunContext.idempotency_key` does no harm: only then is a call
-    whose outcome was lost in a crash run again by itself. Raises `CallerError` for a function that cannot be described.
+    The options are those of `ToolOptions`. Raises `CallerError` for a function that cannot be described and for options
+    that contradict each other.
     """
 
-    def __init__(
-        self,
-        function: Callable[P, R],
-        *,
-        name: str | None = None,
-        description: str | None = None,
-        idempotent: bool = False,
-    ) -> None:
+    def __init__(self, function: Callable[P, R], **options: Unpack[ToolOptions]) -> None:
+        unknown = set(options) - set(ToolOptions.__annotations__)
+        if unknown:
+            raise CallerError(f"a tool has no option {', '.join(sorted(unknown))}; it has {', '.join(_OPTIONS)}")
         self.function = function
-        self.idempotent = idempotent
+        self.idempotent = options.get("idempotent", False)
+        self.pending = options.get("pending", False)
+        self.poll = options.get("poll")
+        self.poll_every = options.get("poll_every", _EVERY) if self.poll is not None else None
+        self.timeout = options.get("timeout")
+        self.on_timeout = options.get("on_timeout")
+        self.retries = options.get("retries", 0)
+        self.requires_approval = options.get("requires_approval", False)
         self.schema: FunctionSchema = describe_function(
-            function, context_type=RunContext, name=name, description=description
+            function, context_type=RunContext, name=options.get("name"), description=options.get("description")
         )
         self.name = self.schema.name
         self.is_async = _is_async(function)
+        self._check(options)
         functools.update_wrapper(cast("Any", self), function, updated=())
 
     @functools.cached_property
@@ -55,6 +91,25 @@ class Tool(Generic[P, R]):
     def __repr__(self) -> str:
         return f"Tool({self.name!r})"
 
+    def _check(self, options: ToolOptions) -> None:
+        for option in ("timeout", "poll_every"):
+            seconds = options.get(option)
+            if seconds is not None and not _is_time(seconds):
+                raise CallerError(f"tool {self.name}: {option}={seconds!r} is no number of seconds more than 0")
+        if self.on_timeout is not None and self.timeout is None:
+            raise CallerError(f"tool {self.name}: on_timeout= is for a tool with a timeout=")
+        if "poll_every" in options and self.poll is None:
+            raise CallerError(f"tool {self.name}: poll_every= is for a tool with a poll=")
+        if isinstance(self.retries, bool) or self.retries < 0:
+            raise CallerError(f"tool {self.name}: retries={self.retries!r} is no number from 0 up")
+
+
+_OPTIONS = sorted(ToolOptions.__annotations__)
+
+
+def _is_time(seconds: object) -> bool:
+    return isinstance(seconds, int | float) and math.isfinite(seconds) and seconds > 0
+
 
 def _is_async(function: Callable[..., Any]) -> bool:
     while isinstance(function, functools.partial):
@@ -66,25 +121,18 @@ def _is_async(function: Callable[..., Any]) -> bool:
 @overload
 def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
 @overload
+def tool(**options: Unpack[ToolOptions]) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 def tool(
-    *, name: str | None = None, description: str | None = None, idempotent: bool = False
-) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
-def tool(
-    function: Callable[P, R] | None = None,
-    /,
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    idempotent: bool = False,
+    function: Callable[P, R] | None = None, /, **options: Unpack[ToolOptions]
 ) -> Tool[P, R] | Callable[[Callable[P, R]], Tool[P, R]]:
-    """Make a function a tool: `@tool`, or `@tool(idempotent=True)`.
+    """Make a function a tool: `@tool`, or `@tool(idempotent=True)`, with the options of `ToolOptions`.
 
     The schema comes from the type hints, the description is the whole docstring. Async functions are awaited, others run
     in a thread of their own. Raises `CallerError` where a parameter has no type hint.
     """
 
     def made(function: Callable[P, R]) -> Tool[P, R]:
-        return Tool(function, name=name, description=description, idempotent=idempotent)
+        return Tool(function, **options)
 
     return made if function is None else made(function)
 

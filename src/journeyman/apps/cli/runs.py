@@ -1,4 +1,4 @@
-"""`journeyman runs`: list runs, look into them, follow them, add up what they cost."""
+"""`journeyman runs`: list runs, look into them, follow them, add up what they cost; and what takes them up or moves them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ from .view.screen import Screen, moment, short
 from .view.transcript import run_object, tell_run
 
 runs = App(name="runs")
+
+# Their files are imported when they are called: whoever only looks need not wait for what makes agents.
+_HERE = __package__
+runs.command(f"{_HERE}.taking_up:resume_command", name="resume", help="Go on with a run that rests.")
+runs.command(f"{_HERE}.taking_up:fork_command", name="fork", help="Go on from a place in a run, in a new one.")
+runs.command(f"{_HERE}.taking_up:approve_command", name="approve", help="Approve or reject a tool call that waits.")
+runs.command(f"{_HERE}.moving:export_command", name="export", help="Write a run as one JSON document.")
+runs.command(f"{_HERE}.moving:import_command", name="import", help="Put an exported run into a journal.")
 
 Id = Annotated[str, Parameter(help="The run's id, or as much of its beginning or end as is unmistakable.")]
 

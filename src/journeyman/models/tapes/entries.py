@@ -105,8 +105,9 @@ class Exchange(_Line, frozen=True, gc=False, kw_only=True, tag="exchange"):
 class Called(_Line, frozen=True, gc=False, kw_only=True, tag="call"):
     """A tool call and what came of it.
 
-    It is a `result`, or a wait for somebody outside (`pending`, told with `info`), or nothing yet where a run below carries
-    it out (`by_run`), since that run is on the tape itself, or where it was cut off (`cut_off`).
+    It is a `result`, or a wait for somebody outside (`pending`, told with `info` and `response`, for `seconds` or `until` a
+    time), or nothing yet where a run below carries it out (`by_run`), since that run is on the tape itself, or where it was
+    cut off (`cut_off`). `failed` says that the tool raised, `abandoned` that it may still be at work.
     """
 
     track: int | None = None
@@ -117,8 +118,13 @@ class Called(_Line, frozen=True, gc=False, kw_only=True, tag="call"):
     arguments: str = "{}"
     result: ToolResult | None = None
     asks_retry: bool = False
+    failed: bool = False
+    abandoned: bool = False
     pending: bool = False
     info: Any = None
+    response: str = ""
+    seconds: float | None = None
+    until: int | None = None
     by_run: bool = False
     cut_off: bool = False
     progress: tuple[tuple[str, float | None], ...] = ()

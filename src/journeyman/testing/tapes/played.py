@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_NEXT = ("ToolFinished", "ToolPending", "ToolStarted")
+"""What comes of a call that was carried out; the last one where it is retried."""
+
 
 class Placed(msgspec.Struct, frozen=True, gc=False):
     """A moment, and its place in the order of all moments of a run and the runs below it."""
@@ -106,10 +109,10 @@ class PlayedTrack:
             await _wait_to_be_cut_off(f"call {entry.call_id!r} of tool {entry.name}")
         if entry.by_run:
             outcome = await carry_out(report)
-            await self._wait(call.call.id, "ToolFinished", "ToolPending")
+            await self._wait(call.call.id, *_NEXT)
             return outcome
         player.skip_within(entry.call)
-        await self._wait(call.call.id, "ToolFinished", "ToolPending")
+        await self._wait(call.call.id, *_NEXT)
         for message, fraction in entry.progress:
             report(Progress(call.call.id, message, fraction))
         return outcome_of(entry, call.call.id)
@@ -258,11 +261,10 @@ async def _called_for_real(
 def outcome_of(entry: Called, call_id: str) -> Outcome:
     """What came of a recorded call, as that of the call with this id."""
     if entry.pending:
-        return Waits(entry.info)
+        return Waits(entry.info, entry.response, entry.seconds, entry.until)
     result = entry.result or ToolResult(call_id)
-    return Done(
-        result if result.call_id == call_id else msgspec.structs.replace(result, call_id=call_id), entry.asks_retry
-    )
+    same = result if result.call_id == call_id else msgspec.structs.replace(result, call_id=call_id)
+    return Done(same, entry.asks_retry, entry.failed, entry.abandoned)
 
 
 async def _wait_to_be_cut_off(named: str) -> None:

@@ -198,10 +198,12 @@ class RecordedTrack:
             self._writer.write(self._called(call, number, told, by_run=True))
             return outcome
         match outcome:
-            case Done(result, asks_retry):
-                self._writer.write(self._called(call, number, told, result=result, asks_retry=asks_retry))
-            case Waits(info):
-                self._writer.write(self._called(call, number, told, pending=True, info=info))
+            case Done():
+                came = {name: getattr(outcome, name) for name in ("result", "asks_retry", "failed", "abandoned")}
+                self._writer.write(self._called(call, number, told, **came))
+            case Waits():
+                came = {name: getattr(outcome, name) for name in ("info", "response", "seconds", "until")}
+                self._writer.write(self._called(call, number, told, pending=True, **came))
             case _:
                 assert_never(outcome)
         return outcome

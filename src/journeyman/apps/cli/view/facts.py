@@ -14,12 +14,14 @@ from ....journal import (
     ChildFinished,
     ChildStarted,
     Fact,
+    HistoryChanged,
     ModelDropped,
     ModelHedged,
     ModelRequested,
     ModelResponded,
     ModelRetried,
     ModelSwitched,
+    Noted,
     RetryAsked,
     RunCancelled,
     RunFailed,
@@ -27,8 +29,10 @@ from ....journal import (
     RunPaused,
     RunResumed,
     RunStarted,
+    ToolDecided,
     ToolFinished,
     ToolPending,
+    ToolPrepared,
     ToolResolved,
     ToolStarted,
 )
@@ -91,14 +95,19 @@ def said_by(fact: Fact) -> Said:  # noqa: C901, PLR0911, PLR0912  (a table with 
             return head, [fact.failure.message] if fact.failure else []
         case ToolStarted():
             again = f", attempt {fact.attempt}" if fact.attempt > 1 else ""
-            return f"{fact.name} ({fact.call_id}){again}", ()
+            return f"{fact.name} ({fact.call_id}){again}", [fact.failure.message] if fact.failure else []
         case ToolFinished():
-            return f"({fact.result.call_id}){_marks(fact.result, asks_retry=fact.asks_retry)}", [fact.result.text]
+            left = ", it may still be at work" if fact.abandoned else ""
+            return f"({fact.result.call_id}){_marks(fact.result, asks_retry=fact.asks_retry)}{left}", [fact.result.text]
         case ToolPending():
-            why = "nobody knows how it ended" if fact.reason == "in_doubt" else "waits for somebody"
-            return f"({fact.call_id}) {why}", [] if fact.info is None else [_json(fact.info)]
+            told = [] if fact.info is None else [_json(fact.info)]
+            return f"({fact.call_id}) {_WHY[fact.reason]}", [fact.response, *told] if fact.response else told
         case ToolResolved():
             return f"({fact.call_id})", ["to be run again" if fact.result is None else fact.result.text]
+        case ToolPrepared():
+            return f"({fact.call_id}) before_tool changed the arguments", [fact.arguments]
+        case ToolDecided():
+            return _decided(fact)
         case ChildStarted():
             return f"run {short(fact.run)} of {fact.agent} ({fact.call_id})", ()
         case ChildFinished():
@@ -107,6 +116,11 @@ def said_by(fact: Fact) -> Said:  # noqa: C901, PLR0911, PLR0912  (a table with 
             ]
         case RetryAsked():
             return "the model is asked to mend its answer", [fact.reason]
+        case HistoryChanged():
+            new = [text for message in fact.messages for text in parts_of(message)]
+            return f"{fact.by} kept {fact.kept} messages and added {len(fact.messages)}", new
+        case Noted():
+            return fact.topic, [] if fact.data is None else [_json(fact.data)]
         case RunPaused() | RunResumed():
             return "", ()
         case RunFinished():
@@ -117,6 +131,20 @@ def said_by(fact: Fact) -> Said:  # noqa: C901, PLR0911, PLR0912  (a table with 
             return "", list(_abandoned(fact.abandoned))
         case _:
             assert_never(fact)
+
+
+_WHY = {
+    "pending": "waits for somebody",
+    "in_doubt": "nobody knows how it ended",
+    "approval": "waits for an approval",
+    "child": "waits for the run below",
+}
+
+
+def _decided(fact: ToolDecided) -> Said:
+    done = "approved" if fact.approved else "rejected"
+    always = ", and so for this tool from now on" if fact.always else ""
+    return f"({fact.call_id}) {done}{always}", [text for text in (fact.reason, fact.arguments) if text]
 
 
 def parts_of(message: Message) -> Iterator[str]:

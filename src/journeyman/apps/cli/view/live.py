@@ -25,6 +25,7 @@ from ....observe import (
     ToolEnd,
     ToolProgress,
     ToolStart,
+    ToolWaiting,
 )
 from ..flags import JOURNAL
 from .clean import Cleaner, cut, one_line
@@ -64,7 +65,7 @@ class Live:
         finally:
             self.end_line()
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:  # noqa: C901  (a table with a row per kind)
         """Show one event."""
         match event:
             case LlmChunk():
@@ -75,6 +76,9 @@ class Live:
                 self._note("→ ", call_words(event.name, event.arguments, self._how), "bold")
             case ToolEnd():
                 self._tool_end(event)
+            case ToolWaiting():
+                words = event.response or call_words(event.name, event.arguments, self._how)
+                self._note("… ", f"waits: {one_line(words)}", "yellow")
             case ToolProgress():
                 done = "" if event.fraction is None else f" {event.fraction:.0%}"
                 self._note("· ", f"{one_line(event.message)}{done}", "dim")

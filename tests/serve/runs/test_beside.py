@@ -1,0 +1,35 @@
+"""Runs and models at one address."""
+
+import asyncio
+import json
+
+import aiohttp
+
+from journeyman import Agent
+from journeyman.models import ScriptedModel
+from journeyman.serve import Beside, Gateway, Runs, serving
+
+
+async def test_both(gated):
+    """Each path goes to the app that it belongs to, and watchers do not keep the server waiting when it ends."""
+    model = gated("…")
+    ask = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    gateway = Gateway(ScriptedModel(["I am a model."]))
+    app = Runs(Agent(model, name="a"), "memory:")
+    async with aiohttp.ClientSession() as session:
+        async with serving(Beside(app, gateway), grace=60) as url:
+            async with session.post(f"{url}/v1/chat/completions", json=ask) as reply:
+                assert (await reply.json())["choices"][0]["message"]["content"] == "I am a model."
+            async with session.post(f"{url}/runs", json={"prompt": "Hi"}) as reply:
+                run = (await reply.json())["run"]
+            await model.asked.wait()
+            events = await session.get(f"{url}/runs/{run}/events")
+            socket = await session.ws_connect(f"{url}/runs/{run}/events")
+            while json.loads((await socket.receive()).data)["event"] != "fact":
+                pass
+            listening = asyncio.ensure_future(events.text())
+        assert '"status":503' in await listening
+        async for _ in socket:
+            pass
+        assert socket.closed
+    await app.close(grace=0)
