@@ -10,8 +10,7 @@ from typing import Literal
 import msgspec
 
 from ..data import CallerError
-from ..serve.asgi import Event, Scope, Send
-from ..serve.run import HANG_UP
+from ..serve.asgi import HANG_UP, Event, Scope, Send
 
 Sleep = Callable[[float], Awaitable[None]]
 
