@@ -43,6 +43,7 @@ from .providers import (
     vendor_and_model,
     vendors_to_ask,
 )
+from .queues import Engine
 from .tools import Tool
 from .wire import Transport, dialect
 
@@ -296,6 +297,13 @@ async def open_journal(journal: str | Log) -> AsyncGenerator[Log, None]:
         yield log
     finally:
         await log.close()
+
+
+def open_engine(journal: str, name: str) -> Engine:
+    """The queue of that name beside a journal; whoever opened it closes it."""
+    from .adapters.queue_dbos import DbosEngine  # noqa: PLC0415  (dbos takes seconds to import)
+
+    return DbosEngine(journal, name)
 
 
 def get_model_rates(model: str) -> Rates | None:

@@ -30,6 +30,8 @@ app.command(f"{_HERE}.replaying:record", name="record", help="Record what a prog
 app.command(f"{_HERE}.replaying:replay", name="replay", help="Run a recorded program without asking a model.")
 app.command(f"{_HERE}.doctor:doctor", name="doctor", help="Say which models can be used here, and what is missing.")
 app.command(f"{_HERE}.serving:serve", name="serve", help="Serve models and agents on the wires of all providers.")
+app.command(f"{_HERE}.working:worker", name="worker", help="Carry out the runs of a queue, in the background.")
+app.command(f"{_HERE}.working:jobs", name="jobs", help="Put runs into a queue, see what becomes of them, cancel them.")
 app.command(f"{_HERE}.twinning:twin", name="twin", help="Be a provider on loopback, from a script, with faults.")
 app.command(f"{_HERE}.models:models", name="models", help="List the models that are within reach.")
 app.command(f"{_HERE}.programs:program", name="program", help="Run programs in the sandbox, from files or as typed.")
