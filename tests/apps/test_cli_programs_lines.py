@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journeyman.apps.cli.programs_lines import Lines, is_whole
-from journeyman.apps.cli.programs_names import MODULES, PYTHON, SPECIAL, LispNames, apropos, doc, listed
+from journeyman.apps.cli.programs_names import BUILTINS, MODULES, SPECIAL, LispNames, apropos, doc, listed
 from journeyman.programs import open_sandbox
 
 
@@ -54,7 +54,7 @@ def test_an_open_string_is_read_once():
 async def test_every_python_name_is_there():
     """What completion offers for Python, the sandbox has."""
     async with open_sandbox(processes=1) as sandbox:
-        code = "\n".join([*(f"import {name}" for name in MODULES), f"[{', '.join(PYTHON)}]\nNone"])
+        code = "\n".join([*(f"import {name}" for name in MODULES), f"[{', '.join(BUILTINS)}]\nNone"])
         assert (await sandbox.run(code)).error is None
 
 

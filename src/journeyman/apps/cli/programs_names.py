@@ -10,48 +10,8 @@ from typing import Any, Final, Protocol, cast
 
 from ...data import ToolSpec
 from ...programs.likeness import did_you_mean
+from ...programs.python.language import BUILTINS
 
-PYTHON: Final = [
-    "abs",
-    "all",
-    "any",
-    "bool",
-    "bytes",
-    "chr",
-    "dict",
-    "divmod",
-    "enumerate",
-    "filter",
-    "float",
-    "frozenset",
-    "getattr",
-    "hasattr",
-    "hash",
-    "int",
-    "isinstance",
-    "iter",
-    "len",
-    "list",
-    "map",
-    "max",
-    "min",
-    "next",
-    "ord",
-    "pow",
-    "print",
-    "range",
-    "repr",
-    "reversed",
-    "round",
-    "set",
-    "sorted",
-    "str",
-    "sum",
-    "tuple",
-    "type",
-    "zip",
-]
-"""Builtins of the subset; a test asks the sandbox for each of them."""
 MODULES: Final = [
     "asyncio",
     "collections",
@@ -153,12 +113,12 @@ class PythonNames:
         self._given["data"] = f"data: what was given to read{inside or '; nothing was'}"
 
     def words(self) -> Sequence[str]:
-        return sorted({*PYTHON, *MODULES, *self._given})
+        return sorted({*BUILTINS, *MODULES, *self._given})
 
     def doc(self, name: str) -> str | None:
         if name in self._given:
             return self._given[name]
-        if name in PYTHON:
+        if name in BUILTINS:
             return f"{name}: {(inspect.getdoc(getattr(builtins, name)) or '').partition(chr(10) * 2)[0]}"
         return f"import {name}: as in Python, a part of it" if name in MODULES else None
 

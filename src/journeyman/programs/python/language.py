@@ -62,7 +62,7 @@ class Python:
         message = f"{raised.kind}: {raised.message}" if raised.message else raised.kind
         reason = _REASONS.get(raised.kind, "runtime_error")
         if reason == "unbound_var" and (named := re.search(r"'([^']*)'", raised.message)):
-            message += did_you_mean(named[1], [*signatures(scope.tools), "data", "tools", "async_tools", *_BUILTINS])
+            message += did_you_mean(named[1], [*signatures(scope.tools), "data", "tools", "async_tools", *BUILTINS])
         elif reason == "type_error" and _ARITY.search(raised.message):
             reason = "arity_error"
         return ProgramError(reason, message, line, column)
@@ -79,7 +79,7 @@ class Python:
         return "\n\n".join(parts)
 
 
-_BUILTINS = [
+BUILTINS = [
     "abs",
     "all",
     "any",
@@ -119,6 +119,7 @@ _BUILTINS = [
     "type",
     "zip",
 ]
+"""Builtins of the subset, for hints and for completion; a test asks the sandbox for each of them."""
 
 _GUIDE = """
 Write one Python program. The value of its last expression is its result; print() shows text. It runs in a sandbox that
