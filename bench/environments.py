@@ -132,11 +132,14 @@ def all_systems() -> dict[str, System]:
 
 
 class Server:
-    """The loopback server, in a process of its own for as long as the context lasts."""
+    """A loopback server, in a process of its own for as long as the context lasts."""
+
+    def __init__(self, script: str = "server.py") -> None:
+        self._script = script
 
     def __enter__(self) -> "Server":
         self._process = subprocess.Popen(
-            [sys.executable, BENCH / "server.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, BENCH / self._script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         return self
 

@@ -10,12 +10,12 @@ from decimal import Decimal
 
 import pytest
 
-from journeyman import compose
 from journeyman.adapters.log_memory import MemoryLog
 from journeyman.adapters.log_sqlite import SqliteLog
 from journeyman.adapters.transport_aiohttp import AiohttpTransport
 from journeyman.compose import (
     clock,
+    connections,
     cost,
     estimate,
     get_available_models,
@@ -28,6 +28,7 @@ from journeyman.compose import (
     new_transport,
     open_journal,
     open_model,
+    prices,
     set_model_rates,
     vendor_endpoint,
 )
@@ -57,10 +58,10 @@ def no_keys(monkeypatch):
 
 @pytest.fixture
 def own_rates() -> Iterator[None]:
-    before = dict(compose._rates)
+    before = dict(prices._rates)
     yield
-    compose._rates.clear()
-    compose._rates.update(before)
+    prices._rates.clear()
+    prices._rates.update(before)
 
 
 # --- models -------------------------------------------------------------------------------------------------------------
@@ -229,7 +230,7 @@ def test_each_loop_has_a_transport_of_its_own_which_ends_with_it(monkeypatch):
         made.append(Broken())
         return made[-1]
 
-    monkeypatch.setattr(compose, "new_transport", make)
+    monkeypatch.setattr(connections, "new_transport", make)
     loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
 
     async def use() -> object:
@@ -238,11 +239,11 @@ def test_each_loop_has_a_transport_of_its_own_which_ends_with_it(monkeypatch):
         assert made[-1].closed == 0
         return loop_transport()
 
-    before = len(compose._transports)
+    before = len(connections._held)
     first, second = asyncio.run(use()), asyncio.run(use())
     assert first is not second
     assert [transport.closed for transport in made] == [1, 1]
-    assert len(compose._transports) == before
+    assert len(connections._held) == before
     gc.collect()
     assert [loop() for loop in loops] == [None, None]
 
@@ -341,7 +342,7 @@ def test_the_list_is_asked_once_a_model():
     assert known.output == 15
     assert unknown is None
     assert get_model_rates("anthropic/claude-sonnet-4-5") is known
-    assert compose._rates["ollama:x"] is None
+    assert prices._rates["ollama:x"] is None
 
 
 @pytest.mark.usefixtures("own_rates")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import contextlib
 import importlib
 import itertools
 import sys
@@ -15,7 +16,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from journeyman.adapters.log_postgres import PostgresLog
+from journeyman.adapters.log_postgres import CONNECTIONS, PostgresLog
 from journeyman.adapters.log_postgres_schema import listing
 from journeyman.compose import open_journal
 from journeyman.data import CallerError, Conflict, CorruptJournal, JourneymanError
@@ -156,6 +157,34 @@ async def test_notifications_are_enough(url: str):
             for fact in facts[1:]:
                 await other.append("r", fact.seq, [fact])
                 assert await heard.next() == fact
+
+
+async def test_a_lost_connection_is_made_anew_without_polling(url: str):
+    """A follower whose connection breaks, again and again, misses nothing, though it never looks by itself."""
+    facts = [*some_run(5), finished(5)]
+    me = "application_name=follower"
+    async with PostgresLog(f"{url}&{me}", poll=3600) as log, PostgresLog(url) as other:
+        await other.append("r", 0, facts[:1])
+        async with listening(log, "r") as heard:
+            await heard.next()
+            for fact in facts[1:]:
+                rows(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'follower'")
+                await other.append("r", fact.seq, [fact])
+                assert await heard.next() == fact
+
+
+async def test_followers_share_a_connection(url: str):
+    """However many runs are followed, a log has one connection to listen on, and hears of each run."""
+    names = [f"r{number}" for number in range(100)]
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'follower'"
+    async with PostgresLog(f"{url}&application_name=follower") as log, PostgresLog(url) as other:
+        await asyncio.gather(*(other.append(name, 0, some_run(1)) for name in names))
+        async with contextlib.AsyncExitStack() as stack:
+            heard = [await stack.enter_async_context(listening(log, name)) for name in names]
+            assert [(await each.next()).seq for each in heard] == [0] * 100
+            await asyncio.gather(*(other.append(name, 1, [finished(1)]) for name in names))
+            assert [len(await each.rest()) for each in heard] == [1] * 100
+            assert rows(url, asked)[0][0] <= CONNECTIONS + 1
 
 
 async def test_polling_is_enough(url: str):

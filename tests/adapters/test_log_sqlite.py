@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from journeyman.adapters import log_sqlite, log_sqlite_writer
+from journeyman.adapters import log_opening, log_sqlite, log_sqlite_writer
 from journeyman.adapters.log_sqlite import SqliteLog
 from journeyman.data import CallerError, JourneymanError, Message, ModelResponse
 from journeyman.journal import ModelResponded, RunQuery
 from journeyman.testing.log_kit import DAMAGE_CHECKS, LOG_CHECKS, DamageCheck, LogCheck
 from journeyman.testing.log_kit_shared import SHARED_CHECKS, SharedCheck
-from journeyman.testing.log_probes import finished, follow, listening, read, some_run
+from journeyman.testing.log_probes import finished, follow, listening, names, read, some_run, started
 
 from .sqlite_probes import meddle, python, rows
 
@@ -52,8 +52,11 @@ async def test_finds_damage(check: DamageCheck, log: SqliteLog, path: Path):
     """A log in SQLite finds the damages of the kit."""
 
     async def rewrite(run: str, seq: int, damage: Callable[[bytes], bytes]) -> None:
-        [(number, line)] = rows(
-            path, "SELECT id, fact FROM lines JOIN runs ON id = (number << 32) + ? WHERE run = ?", seq, run
+        [(line, number)] = rows(
+            path,
+            "SELECT fact, (number << 32) + seq FROM facts JOIN runs USING (run) WHERE run = ? AND seq = ?",
+            run,
+            seq,
         )
         rows(path, "UPDATE lines SET fact = ? WHERE id = ?", damage(line.encode()).decode("utf-8", "replace"), number)
 
@@ -93,6 +96,36 @@ async def test_lists_come_out_of_an_index(query: RunQuery, log: SqliteLog, path:
     plan = " ".join(row[3] for row in rows(path, f"EXPLAIN QUERY PLAN {statement}", *values))
     assert "TEMP B-TREE" not in plan
     assert "SCAN runs USING INDEX runs_by_start" in plan or "SCAN" not in plan
+
+
+async def test_a_cursor_outlives_its_run(log: SqliteLog):
+    """When the last run of a page is deleted, the next page begins after its moment, and misses no run of that moment."""
+    for number in range(6):
+        await log.append(f"r{number}", 0, [started(at=100 + number // 3)])
+    page = await log.runs(RunQuery(limit=2))
+    assert [row.run for row in page.rows] == ["r5", "r4"]
+    assert page.next == "101:r4"
+    await log.delete("r4")
+    assert await names(log, RunQuery(before=page.next)) == ["r5", "r3", "r2", "r1", "r0"]
+
+
+async def test_half_a_character_names_no_run(log: SqliteLog):
+    """A name that cannot be stored is one that nothing has: no run is read, deleted or listed, and none is found by it."""
+    await log.append("r", 0, some_run(2))
+    for attempt in (read(log, "\ud800"), log.delete("\ud800"), log.append("\ud800", 0, some_run(1))):
+        with pytest.raises(CallerError):
+            await attempt
+    await log.append("\ud800", 0, [])
+    for query in (RunQuery(agent="\ud800"), RunQuery(tag="\ud800"), RunQuery(conversation="\ud800")):
+        assert await names(log, query) == []
+    assert await names(log, RunQuery(before="2:\ud800")) == ["r"]
+
+
+async def test_no_cursor_is_too_large(log: SqliteLog):
+    """Reading after a number that no fact can have finds nothing, however large it is."""
+    await log.append("r", 0, some_run(2))
+    for after in (1, 1 << 32, 1 << 63, 1 << 70):
+        assert await read(log, "r", after) == []
 
 
 async def test_memory_is_no_file():
@@ -207,8 +240,8 @@ async def test_the_parents_connections_are_left_alone(log: SqliteLog):
     parents.pid = -1
     await log.append("r", 1, some_run(2)[1:])
     assert log._use() is not parents
-    assert parents in log_sqlite._abandoned
-    log_sqlite._abandoned.remove(parents)
+    assert parents in log_opening._abandoned
+    log_opening._abandoned.remove(parents)
     await asyncio.to_thread(parents.close)
 
 

@@ -32,14 +32,14 @@ async def log(path: Path) -> AsyncGenerator[SqliteLog]:
 
 
 async def test_people_can_read_the_file(log: SqliteLog, path: Path):
-    """An SQLite shell shows facts by run, number, time and kind, and each fact is its line of JSON."""
+    """An SQLite shell shows facts by run, number, time and kind, each with its whole line of JSON; and what runs used."""
     await log.append("r", 0, [started(at=7), *some_run(3)[1:]])
     await log.append("s", 0, some_run(1))
     found = rows(path, "SELECT run, seq, at, kind FROM facts WHERE run = 'r' ORDER BY seq")
     assert found == [("r", 0, 7, "RunStarted"), ("r", 1, 1, "ModelRequested"), ("r", 2, 2, "ModelResponded")]
     [(line,)] = rows(path, "SELECT fact FROM facts WHERE run = 'r' AND seq = 1")
     assert line == (
-        '{"v":1,"run":"r","kind":"ModelRequested","seq":1,"at":1,"model":"model","history":1,"iteration":1}'
+        '{"v":1,"run":"r","seq":1,"kind":"ModelRequested","at":1,"model":"model","history":1,"iteration":1}'
     )
     assert rows(path, "SELECT run, status FROM runs ORDER BY run") == [("r", "running"), ("s", "running")]
 
@@ -52,10 +52,14 @@ async def test_a_run_in_the_view_is_found_without_reading_the_others(log: Sqlite
     assert "SCAN" not in plan
 
 
-async def test_a_damaged_row_is_found(log: SqliteLog, path: Path):
+@pytest.mark.parametrize(
+    "damage",
+    ["status = 'asleep'", "tags = '{'", "tags = 7", "input = 'many'", "facts = NULL", "facts = -3", "model = x'ff'"],
+)
+async def test_a_damaged_row_is_found(damage: str, log: SqliteLog, path: Path):
     """A row of the list that cannot be read is an error, and its run can still be read and deleted."""
     await log.append("r", 0, some_run(2))
-    rows(path, "UPDATE runs SET summary = '{'")
+    rows(path, f"UPDATE runs SET {damage}")  # noqa: S608  (words of the test)
     with pytest.raises(CorruptJournal, match="row of run number 1"):
         await log.runs()
     with pytest.raises(CorruptJournal, match="row of run number 1"):
@@ -71,7 +75,7 @@ async def test_synchronous_is_passed_on(word: log_sqlite.Synchronous, path: Path
     db = log_sqlite_file.connect(log_sqlite_file.Place(str(path), word, 1))
     with contextlib.closing(db):
         assert db.execute("PRAGMA synchronous").fetchone() == ({"FULL": 2, "NORMAL": 1}[word],)
-        assert db.execute("PRAGMA journal_mode").fetchone() == (b"wal",)
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 async def test_a_missing_directory_is_the_callers_error_until_it_is_there(tmp_path: Path):
@@ -111,6 +115,24 @@ async def test_a_damaged_file_is_found(path: Path):
             await log.append("r", 2000, [finished(2000)])
 
 
+async def test_a_line_that_is_missing_is_found(log: SqliteLog, path: Path):
+    """A run that lacks a line in its middle is damaged, and is not read as a shorter one."""
+    await log.append("r", 0, some_run(5))
+    rows(path, "DELETE FROM lines WHERE id & 4294967295 = 2")
+    with pytest.raises(CorruptJournal, match="where fact 2 belongs is fact 3"):
+        await read(log, "r")
+
+
+async def test_text_that_is_none_is_damage(log: SqliteLog, path: Path):
+    """A name in the file that is no UTF-8 is damage, and is told as that."""
+    await log.append("r", 0, some_run(2))
+    rows(path, "UPDATE runs SET agent = CAST(x'ff' AS TEXT)")
+    with pytest.raises(CorruptJournal, match="is damaged"):
+        await log.runs()
+    with pytest.raises(CorruptJournal, match="is damaged"):
+        await read(log, "r")
+
+
 async def test_another_programs_database_is_left_alone(path: Path):
     """Our tables are not put into somebody else's database."""
     rows(path, "CREATE TABLE customers (name TEXT)")
@@ -126,7 +148,7 @@ async def test_a_newer_file_is_refused(path: Path):
         await log.append("r", 0, some_run(1))
     rows(path, "PRAGMA user_version = 99")
     async with SqliteLog(path) as log:
-        with pytest.raises(CorruptJournal, match=r"schema 99, this one knows 1\): upgrade"):
+        with pytest.raises(CorruptJournal, match=r"schema 99, this one knows 2\): upgrade"):
             await log.append("r", 1, some_run(2)[1:])
         with pytest.raises(CorruptJournal, match="upgrade"):
             await read(log, "r")

@@ -78,6 +78,33 @@ async def test_appends_of_one_turn_share_a_transaction_and_many_a_hand_over(log:
     assert set(writers) == {THREAD}
 
 
+async def test_a_run_that_is_alone_waits_for_no_turn_of_the_loop(log: SqliteLog, writers: list[str]):
+    """A run that appended last appends without going through the loop; where another one did, the turn is waited for."""
+    facts = some_run(43)
+    own = threading.current_thread().name
+    for fact in facts[:40]:
+        await log.append("r", fact.seq, [fact])
+        if writers[-1] == own:
+            break
+    at = writers.index(own) + 1
+    with pytest.raises(StopIteration):
+        log.append("r", at, facts[at : at + 1]).send(None)  # type: ignore[attr-defined]  # a coroutine
+    await log.append("other", 0, facts[:1])
+    waits = log.append("r", at + 1, facts[at + 1 : at + 2])
+    assert waits.send(None) is not None  # type: ignore[attr-defined]  # a coroutine
+    waits.close()  # type: ignore[attr-defined]  # a coroutine
+
+
+async def test_what_a_run_appends_in_one_turn_keeps_its_order(log: SqliteLog, writers: list[str]):
+    """Appends of one run that are put one after the other are written so, though the first of them waits for its turn."""
+    facts = some_run(6)
+    for run in ("warm", "r"):
+        await log.append(run, 0, facts[:1])
+    await log.append("warm", 1, facts[1:2])
+    await asyncio.gather(*(log.append("r", fact.seq, [fact]) for fact in facts[1:]))
+    assert await read(log, "r") == facts
+
+
 async def test_the_loop_does_not_wait_for_a_lock(log: SqliteLog, writers: list[str], tmp_path: Path):
     """While another writer holds the file the loop goes on, and the append is done when the lock is gone."""
     facts = some_run(3)
@@ -116,9 +143,11 @@ async def test_closing_answers_whoever_still_waits(tmp_path: Path, writers: list
     facts = some_run(2)
     log = SqliteLog(tmp_path / "runs.db")
     await log.append("r", 0, facts[:1])
+    # A run that appended last would be written at once.
+    await log.append("s", 0, facts[:1])
     late = asyncio.create_task(log.append("r", 1, facts[1:]))
     await asyncio.sleep(0)
     log._opened.writer.stop()  # type: ignore[union-attr]  # it is open
     with pytest.raises(CallerError, match="closed"):
         await late
-    assert writers == [THREAD]
+    assert len(writers) == 2

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from msgspec.structs import replace
 
@@ -18,14 +19,13 @@ from journeyman.adapters.queue_dbos import DbosEngine, decode_job
 from journeyman.adapters.queue_dbos_database import explained, place_of, put_to
 from journeyman.adapters.queue_dbos_lease import Lease
 from journeyman.data import CallerError, CorruptJournal, JourneymanError
-from journeyman.queues import Job, Lanes, Lost, Placement, Rate, Timetable
+from journeyman.queues import Job, Lanes, Lost, Placement, Timetable
 from journeyman.testing.queue_kit import ENGINE_CHECKS, EngineCheck
 
 from .postgres_probes import PASSWORD, address, server
+from .queue_probes import JOB, Hands, claim, worker_with
 
 _numbers = itertools.count()
-
-JOB = Job(run="run-1", agent="clerk")
 
 
 @pytest.fixture(scope="module")
@@ -57,73 +57,6 @@ async def local(tmp_path: Path) -> AsyncGenerator[DbosEngine]:
 async def test_conforms(check: EngineCheck, engine: DbosEngine):
     """A queue passes each check of the kit, in a file and in PostgreSQL."""
     await check(engine)
-
-
-class Hands:
-    """Carries out jobs and tells the test of each."""
-
-    def __init__(self, most: int, at_gate: int = 1) -> None:
-        self._at_gate = at_gate
-        self.done: list[str] = []
-        self.jobs: list[str] = []
-        self.stopped: list[str] = []
-        self.at_once = 0
-        self.most_at_once = 0
-        self._most = most
-        self.all_done = asyncio.Event()
-        self.gate: asyncio.Event | None = None
-        self.full = asyncio.Event()
-
-    async def carry_out(self, job: Job) -> str:
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        if self.at_once == self._at_gate:
-            self.full.set()
-        if self.gate is not None:
-            await self.gate.wait()
-        self.at_once -= 1
-        self.done.append(job.run)
-        self.jobs.append(job.id)
-        if len(self.done) >= self._most:
-            self.all_done.set()
-        return "done"
-
-    def stop(self, run: str) -> None:
-        self.stopped.append(run)
-        if self.gate is not None:
-            self.gate.set()
-
-
-async def test_jobs_are_carried_out_by_their_priority(local: DbosEngine):
-    """A worker takes what waits by its priority, however it came in, and a run that has begun before one that has not."""
-    for number in (3, 1, 2):
-        await local.put(Job(run=f"run-{number}", agent="clerk", placement=Placement(priority=number)))
-    await local.put(Job(run="run-1", agent="clerk", facts=5, placement=Placement(priority=1)))
-    hands = Hands(4)
-    bench = local.bench(Lanes(per_worker=1), lease=3.0)
-    await bench.open(hands.carry_out, hands.stop)
-    await hands.all_done.wait()
-    await bench.close(1)
-    assert hands.jobs == ["run-1:5:0", "run-1:0:0", "run-2:0:0", "run-3:0:0"]
-    assert hands.most_at_once == 1
-    (entry,) = await local.entries("run-2")
-    assert (entry.state, entry.worker) == ("done", bench.name)
-
-
-async def test_a_tenant_has_a_lane(engine: DbosEngine):
-    """Of one tenant no more are at work than the lanes say, while others pass; jobs without a tenant have a lane, too."""
-    for tenant in ("ada", "bob", ""):
-        for number in range(2):
-            await engine.put(Job(run=f"run-{tenant}-{number}", agent="clerk", placement=Placement(tenant=tenant)))
-    hands = Hands(6, at_gate=3)
-    hands.gate = asyncio.Event()
-    bench = engine.bench(Lanes(per_tenant=1, tenant_rate=Rate(100, 1.0)), lease=3.0)
-    await bench.open(hands.carry_out, hands.stop)
-    await hands.full.wait()
-    hands.gate.set()
-    await hands.all_done.wait()
-    await bench.close(0)
-    assert hands.most_at_once == 3
 
 
 async def test_a_job_that_is_withdrawn_at_work_is_told(local: DbosEngine):
@@ -191,16 +124,6 @@ async def test_there_is_one_worker_in_a_process(local: DbosEngine):
     await bench.close(0)
 
 
-async def test_the_lanes_are_the_queues(local: DbosEngine):
-    """Each bound reaches the engine as what it bounds."""
-    lanes = Lanes(per_worker=2, everywhere=7, per_tenant=3, rate=Rate(11, 60.0), tenant_rate=Rate(5, 30.0))
-    await local.register(lanes, poll=0.2)
-    queue = await local._ask(lambda client: client.retrieve_queue("runs"))
-    assert queue is not None
-    assert (queue._worker_concurrency, queue._concurrency, queue._partition_concurrency) == (2, 7, 3)
-    assert (queue._limiter, queue._partition_limiter) == ({"limit": 11, "period": 60.0}, {"limit": 5, "period": 30.0})
-
-
 async def test_what_is_done_is_forgotten_in_time(local: DbosEngine):
     """Jobs that are done are forgotten after a while, and only those; their keys still name their runs."""
     await local.put(JOB)
@@ -222,8 +145,8 @@ async def test_a_worker_takes_over_from_a_dead_one(engine: DbosEngine):
     hands = Hands(1)
     bench = engine.bench(Lanes(per_worker=1), lease=0.3)
     # As two workers would leave it that took a job each, and of which the one lives on.
-    living = await _worker_with(engine, "living", "run-2")
-    await asyncio.to_thread(_claim, engine, "dead", "run-1")
+    living = await worker_with(engine, "living", "run-2")
+    await asyncio.to_thread(claim, engine, "dead", "run-1")
     dead = Lease(engine.place, "dead", 60.0)
     await asyncio.to_thread(dead.open)
     await asyncio.to_thread(dead.close)
@@ -232,21 +155,6 @@ async def test_a_worker_takes_over_from_a_dead_one(engine: DbosEngine):
     await bench.close(0)
     await asyncio.to_thread(living.close)
     assert hands.done == ["run-1"]
-
-
-async def _worker_with(engine: DbosEngine, name: str, run: str) -> Lease:
-    lease = Lease(engine.place, name, 60.0)
-    await asyncio.to_thread(lease.open)
-    await asyncio.to_thread(_claim, engine, name, run)
-    return lease
-
-
-def _claim(engine: DbosEngine, worker: str, run: str) -> None:
-    table = "workflow_status" if engine.place.schema is None else f'"{engine.place.schema}".workflow_status'
-    with engine._database.begin() as connection:
-        connection.exec_driver_sql(
-            f"UPDATE {table} SET status = 'PENDING', executor_id = '{worker}' WHERE workflow_uuid = '{run}:0:0'"  # noqa: S608
-        )
 
 
 async def test_a_lease_that_was_declared_lost_is_over(engine: DbosEngine):
@@ -317,6 +225,26 @@ def test_workers_may_begin_at_once(running: Any):
     for thread in threads:
         thread.join()
     assert not failures
+
+
+async def test_tables_in_the_making_are_waited_for(running: Any):
+    """Whoever comes while another one makes the tables, in many steps, waits until they are all there."""
+    schema = f"queue_{next(_numbers)}"
+    with psycopg.connect(running.get_uri(), autocommit=True) as maker:
+        # As DBOS does it: under this lock, and its first table long before its last one.
+        maker.execute("SELECT pg_advisory_lock(1234567890)")
+        maker.execute(f'CREATE SCHEMA "{schema}_jobs"')
+        maker.execute(f'CREATE TABLE "{schema}_jobs".workflow_status ()')
+        engine = DbosEngine(address(running, schema), "runs")
+        put = asyncio.create_task(engine.put(JOB))
+        asks = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_try_advisory_lock%'"
+        while not put.done() and maker.execute(asks).fetchone() == (0,):  # noqa: ASYNC110  (the server tells nobody)
+            await asyncio.sleep(0)
+        maker.execute(f'DROP TABLE "{schema}_jobs".workflow_status')
+        maker.execute("SELECT pg_advisory_unlock(1234567890)")
+        await put
+    assert [entry.state for entry in await engine.entries()] == ["queued"]
+    await engine.close()
 
 
 async def test_the_file_has_a_write_ahead_log(tmp_path: Path):

@@ -395,3 +395,16 @@ async def test_columns_count_characters():
     outcome = await run('"日本語"; nowhere')
     assert outcome.error is not None
     assert (outcome.error.reason, outcome.error.line, outcome.error.column) == ("unbound_var", 1, 8)
+
+
+async def test_it_is_used_blocking_where_a_loop_is_running():
+    """As in a notebook: with `with` and the blocking twins, also for a program that waits."""
+
+    def ask() -> int:
+        """Ask somebody."""
+        raise Pending
+
+    with open_sandbox(processes=1) as sandbox:
+        outcome = sandbox.run_sync("ask() + 1", tools=[ask])
+        assert outcome.suspended is not None
+        assert sandbox.resume_sync(outcome.suspended, {0: 1}).value == 2

@@ -32,6 +32,7 @@ from journeyman import (
     tool,
 )
 from journeyman.adapters.log_memory import MemoryLog
+from journeyman.agents import advance, create
 from journeyman.data import Message, ModelRequest, Text, ToolCall
 from journeyman.journal import Fact, ModelResponded, RunResumed, ToolFinished, ToolStarted, load
 
@@ -106,7 +107,7 @@ async def test_a_run_cut_off_after_any_fact_ends_with_the_same_transcript() -> N
         assert len(model.requests) == 3 - answered
         names = {"a": "charge 1", "b": "look x", "c": "charge 2"}
         assert shop.done == Counter(names[call_id] for call_id in names if call_id not in finished)
-        assert all(key in ("r:a", "r:c") for key in shop.keys)
+        assert all(key in ("r:1:a", "r:2:c") for key in shop.keys)
 
 
 async def test_a_doubtful_call_can_be_answered_instead_of_run_again() -> None:
@@ -359,6 +360,66 @@ async def test_resume_of_what_is_not_there_is_a_clear_error() -> None:
     run = (await agent.run("go")).run_id
     with pytest.raises(CallerError, match="finished"):
         await resume(run, agent=agent, answers={"1": "x"})
+
+
+async def test_a_run_is_looked_for_where_somebody_said_that_it_is() -> None:
+    """An agent without a journal asks for one, instead of looking into an empty one; nothing is created where nobody looks."""
+    agent = Agent(ScriptedModel(["one", "two"]), name="light")
+    first = await agent.run("a")
+    for attempt in (resume, advance, fork):
+        with pytest.raises(CallerError, match=f"say where run {first.run_id} is kept: journal="):
+            await attempt(first.run_id, agent=agent)
+    assert (await resume(first.run_id, agent=agent, journal=first.journal)).output == "one"
+    with pytest.raises(CallerError, match="'light' has no journal of its own"):
+        await create(agent, "b")
+
+
+async def test_another_agents_run_is_refused_unless_it_is_meant() -> None:
+    """By its name; no answer is written and nothing is asked. A fork may be anybody's."""
+    log = MemoryLog()
+
+    async def ask() -> str:
+        """Ask somebody."""
+        raise Pending
+
+    clerk = Agent(ScriptedModel([ToolCall("1", "ask"), "mine"]), name="clerk", tools=[ask], journal=log)
+    other = Agent(ScriptedModel(["theirs", "theirs"]), name="other", tools=[ask], journal=log)
+    run = (await clerk.run("go")).run_id
+    before = (await load(log, run)).facts
+    for attempt in (resume, advance):
+        with pytest.raises(CallerError, match=f"run {run} is one of agent 'clerk', not of 'other'"):
+            await attempt(run, agent=other, answers={"1": "yes"})
+    assert (await load(log, run)).facts == before
+    assert (await (await fork(run, agent=other, prompt="b")).result()).output == "theirs"
+    assert (await resume(run, agent=other, answers={"1": "yes"}, anyway=True)).output == "theirs"
+    with pytest.raises(CallerError, match="anyway=True"):
+        await resume(run, agent=Agent(ScriptedModel([]), name="third", journal=log))
+
+
+async def test_an_agent_of_the_same_name_that_has_changed_only_warns(caplog: pytest.LogCaptureFixture) -> None:
+    """What differs is for `check_resume` to say."""
+    log = MemoryLog()
+    outage = ProviderError("down", status=503)
+    with pytest.raises(ProviderError) as caught:
+        await Agent(ScriptedModel([outage]), name="clerk", journal=log).run("go")
+    changed = Agent(ScriptedModel(["fine"]), name="clerk", system_prompt="Be kind.", journal=log)
+    assert (await resume(str(caught.value.run_id), agent=changed)).output == "fine"
+    assert "with another prompt" in caplog.text
+
+
+@pytest.mark.parametrize("at", [-1, 5, 9999])
+async def test_a_branch_begins_where_there_is_something(at: int) -> None:
+    """A place that is not in the run is refused, and the numbers that there are are told."""
+    log = MemoryLog()
+    agent = Agent(ScriptedModel(["one"] * 4), journal=log)
+    run = (await agent.run("a")).run_id
+    last = len((await load(log, run)).facts) - 1
+    with pytest.raises(CallerError, match=f"has no fact {at} .*numbered from 0 to {last}$"):
+        await fork(run, at=at, agent=agent)
+    assert len((await log.runs()).rows) == 1
+    for place in (0, last, None):
+        branch = await fork(run, at=place, agent=agent, prompt="b")
+        assert (await branch.result()).output == "one"
 
 
 def test_blocking_twins_resume_and_fork() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from journeyman import Agent, CallerError, Pending, RunContext, ScriptedModel, tool
+from journeyman import Agent, CallerError, Conflict, Pending, RunContext, ScriptedModel, fork, resume, tool
 from journeyman.adapters.log_memory import MemoryLog
 from journeyman.data import ModelRequest, ModelResponse, TextDelta, ToolCall
-from journeyman.journal import RunCancelled, load
+from journeyman.journal import RunCancelled, RunResumed, ToolPending, load
 from journeyman.models import Emit
 from journeyman.providers import Capabilities
 
@@ -265,3 +265,80 @@ async def test_a_run_of_another_loop_is_told_apart() -> None:
     with pytest.raises(CallerError, match="result_sync"):
         await run.result()
     assert run.result_sync().output == "3"
+
+
+@tool
+async def ask_boss(question: str) -> str:
+    """Ask the boss."""
+    raise Pending(question)
+
+
+def family(log: Any, *more: ToolCall, tools: Any = ()) -> Agent[str]:
+    clerk = Agent(
+        ScriptedModel([ToolCall("1", "ask_boss", '{"question": "?"}'), "We may."]), name="clerk", tools=[ask_boss]
+    )
+    model = ScriptedModel([[ToolCall("1", "clerk", '{"task": "t"}'), *more], "Agreed."])
+    return Agent(model, name="desk", tools=[clerk.as_tool(), *tools], journal=log)
+
+
+async def test_cancel_ends_a_run_that_waits_and_those_below_it() -> None:
+    """All of them on the journal; the result says so; whoever has the answer can take it up again all the same."""
+    log = MemoryLog()
+    agent = family(log)
+    run = await agent.start("go")
+    waiting = await run.result()
+    assert waiting.status == "waiting"
+    await run.cancel()
+    assert {row.status for row in (await log.runs()).rows} == {"cancelled"}
+    assert (run.state, (await run.result()).status, run.snapshot.ended) == ("cancelled", "cancelled", True)
+    assert isinstance([fact async for fact in run.facts()][-1], RunCancelled)
+    before = (await load(log, run.id)).facts
+    await run.cancel()
+    assert (await load(log, run.id)).facts == before
+    assert (await resume(run.id, agent=agent, answers={"1/1": "yes"})).output == "Agreed."
+
+
+async def test_cancel_ends_a_run_that_is_paused_or_has_not_begun() -> None:
+    """Neither is left as if somebody would go on with it."""
+    log = MemoryLog()
+    agent = Agent(ScriptedModel([adding(), "3"]), tools=[add], journal=log)
+    paused = await agent.start("go", mode="single_step")
+    await paused.result()
+    branch = await fork(paused.id, agent=agent)
+    for run in (paused, branch):
+        await run.cancel()
+        assert run.state == "cancelled"
+        assert isinstance((await load(log, run.id)).facts[-1], RunCancelled)
+        assert (await run.result()).status == "cancelled"
+
+
+async def test_cancel_of_a_run_at_work_ends_those_below_it_that_wait() -> None:
+    """One call waits for somebody below while another one is at work: nothing is left that seems to wait."""
+    entered = asyncio.Event()
+
+    @tool
+    async def slow() -> str:
+        """Take long."""
+        entered.set()
+        await asyncio.Event().wait()
+        return ""
+
+    log = MemoryLog()
+    run = await family(log, ToolCall("2", "slow"), tools=[slow]).start("go")
+    await entered.wait()
+    async for fact in run.facts():
+        if isinstance(fact, ToolPending):
+            break
+    await run.cancel()
+    assert {row.status for row in (await log.runs()).rows} == {"cancelled"}
+
+
+async def test_a_run_that_somebody_else_took_up_is_not_cancelled() -> None:
+    """It is at work there: the handle says so instead of cutting it off behind its worker's back."""
+    log = MemoryLog()
+    run = await family(log).start("go")
+    await run.result()
+    state = (await load(log, run.id)).state
+    await log.append(run.id, state.next_seq, [RunResumed(seq=state.next_seq)])
+    with pytest.raises(Conflict, match="at work"):
+        await run.cancel()

@@ -263,7 +263,7 @@ def test_names_are_told(command, files, say):
     assert "there is no mutable state" in lines[2]
     assert "did you mean 'map'?" in lines[3]
     assert lines[4:6] == ["(tool/size {:thing thing})", "  How long a thing is."]
-    assert lines[6:8] == ["split-lines", "data/xs"]
+    assert lines[6:8] == ["split-lines str/split-lines", "data/xs"]
     assert "there is no namespace nowhere" in lines[8]
     assert "(def twice (fn [n] (* 2 n)))" in done.out
     assert "Write PTC-Lisp" in done.out
@@ -271,7 +271,7 @@ def test_names_are_told(command, files, say):
 
 
 def test_python_has_a_prompt_too(command, files, say):
-    """An indented block ends with an empty line; values are shown as Python writes them; tools are called by name."""
+    """An indented block ends with an empty line; tools are called by name; what is defined stays, unless its program fails."""
     say(
         "for n in range(2):",
         "    print(n)",
@@ -283,14 +283,27 @@ def test_python_has_a_prompt_too(command, files, say):
         "doc size",
         "doc len",
         "dir()",
-        "x = 1",
+        "x = 1; text = 'a'",
+        "def twice(n):",
+        "    return 2 * n",
+        "",
+        "twice(x)",
+        "x = 9; 1 / 0",
         "x",
+        "doc twice",
+        "doc text",
+        "apropos twi",
+        "doc",
+        "y",
     )
     done = command("program", "repl", "--language", "python", "--tools", "till:size")
     lines = done.out.splitlines()
     assert lines[:6] == ["0", "1", "[1, 2]", "'a'", "3", "size(thing)"]
     assert lines[7].startswith("len: ")
     assert "size" in lines[8].split()
+    assert lines[9:14] == ["2", "1", "def twice(n):", "    return 2 * n", "text: str, of an earlier program"]
+    assert lines[14] == "twice"
+    assert "- def twice(n):" in lines
     assert (done.code, "unbound_var" in done.err) == (1, True)
 
 

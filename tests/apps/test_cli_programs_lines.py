@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from journeyman.apps.cli.programs_lines import Lines, is_whole
-from journeyman.apps.cli.programs_names import BUILTINS, MODULES, SPECIAL, LispNames, apropos, doc, listed
+from journeyman.apps.cli.programs_names import BUILTINS, MODULES, LispNames, apropos, doc, listed
 from journeyman.programs import open_sandbox
 
 
@@ -65,4 +65,10 @@ def test_every_lisp_name_is_known():
     assert len(names.words()) > 300
     assert "str/join" in listed(names, "str").split() or "join" in apropos(names, "join").split()
     assert doc(names, "where").startswith("(where ")
-    assert {"let", "defn", "->>"} <= set(SPECIAL)
+    assert {"let", "defn", "->>"} <= set(names.words())
+
+
+def test_a_namespace_of_clojure_is_completed():
+    """What programs write as str/join and set/union is offered under these names."""
+    words = LispNames((), {}, dict).words()
+    assert {"str/join", "str/split", "set/union", "set/join", "walk/postwalk"} <= set(words)

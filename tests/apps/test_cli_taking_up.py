@@ -32,6 +32,8 @@ def says(request):
 
 
 shop = Agent(ScriptedModel([says] * 20), name="shop", tools=[pay, ask], journal="sqlite:///journeyman.db")
+other = Agent(ScriptedModel([]), name="other", tools=[pay, ask])
+lesser = Agent(ScriptedModel([says] * 20), name="shop", tools=[ask])
 '''
 
 
@@ -98,7 +100,13 @@ def test_with_a_secret_the_command_has_the_token(command, waiting, monkeypatch):
     ("arguments", "told"),
     [
         (("approve", "RUN", "x"), "does not wait for call 'x'; it waits for: p, a"),
-        (("approve", "RUN", "a"), "waits for pending"),
+        (("approve", "RUN", "a"), """call a waits for no approval but for what it came to: journeyman runs resume"""),
+        (
+            ("resume", "RUN", "--agent", "shop_of_test:other"),
+            "cannot go on with this agent: it is a run of agent 'shop'",
+        ),
+        (("resume", "RUN", "--agent", "shop_of_test:lesser"), "its tool 'pay' is gone"),
+        (("cancel", "nobody"), "there is no run 'nobody'"),
         (("approve", "RUN", "p", "--arguments", "{"), "--arguments is a JSON object"),
         (("approve", "RUN", "p", "--arguments", "[1]"), '"arguments" are an object'),
         (("approve", "RUN", "p", "--arguments", "{}", "--reject", "x"), "leave out --reject or --arguments"),
@@ -144,3 +152,36 @@ def test_a_run_is_moved_as_a_file(command, waiting):
     assert json.loads(told.out)["to"] == "more.json"
     third = command("runs", "import", "more.json", "--journal", "sqlite:///third.db", "--json")
     assert json.loads(third.out) == {"run": waiting}
+
+
+def test_calls_may_be_decided_one_after_the_other(command, waiting):
+    """Between two decisions nobody works on the run; the answer comes with the resume."""
+    assert command("runs", "approve", waiting, "p").code == 0
+    listed = command("runs", "approve", waiting, "--json")
+    assert [json.loads(line)["id"] for line in listed.out.splitlines()] == ["a"]
+    done = command("runs", "resume", waiting, *AGENT, "--answer", 'a={"value": "yes"}')
+    assert (done.code, done.out) == (0, "It is done.\n")
+
+
+def test_what_changed_is_told_and_gone_on_from_if_wanted(command, waiting):
+    """With --anyway the model hears that a tool is gone; nothing was answered or run before that was said."""
+    refused = command("runs", "resume", waiting, "--agent", "shop_of_test:lesser", "--answer", 'a={"value": "yes"}')
+    assert refused.code == 2
+    assert "changed  tool 'pay' was removed" in refused.err
+    listed = command("runs", "approve", waiting, "--json")
+    assert [json.loads(line)["id"] for line in listed.out.splitlines()] == ["p", "a"]
+    answers = ("--answer", 'a={"value": "yes"}', "--answer", 'p={"approve": true}')
+    done = command("runs", "resume", waiting, "--agent", "shop_of_test:lesser", "--anyway", *answers)
+    assert (done.code, done.out) == (0, "It is done.\n")
+    assert "there is no tool 'pay'" in command("runs", "show", waiting, "--facts", "--json").out
+
+
+def test_a_run_is_cancelled(command, waiting):
+    """It is in nobody's list of what waits any more; a second time it has ended already."""
+    done = command("runs", "cancel", waiting)
+    assert done.code == 0
+    assert done.out.startswith("cancelled  ")
+    assert "has ended already" in command("runs", "cancel", waiting).err
+    again = json.loads(command("runs", "cancel", waiting, "--json").out)
+    assert again == {"run": waiting, "cancelled": []}
+    assert command("runs", "list", "--status", "waiting", "--json").out == ""

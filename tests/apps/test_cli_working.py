@@ -1,9 +1,12 @@
 """`journeyman worker` and `journeyman jobs`: runs in the background, from the command line."""
 
+import asyncio
 import json
 import signal
 
 import pytest
+
+from journeyman.background import open_queue
 
 AGENTS = """
 from journeyman import Agent, ScriptedModel
@@ -39,20 +42,59 @@ def listed(command, *argv):
     return [json.loads(line) for line in done.out.splitlines()]
 
 
-def test_a_run_is_added_carried_out_and_shown(command, worker):
-    """What one process adds, another carries out, a third can follow; SIGTERM ends the worker in good order."""
-    run = add(command, "clerk", "Sell.", "--tenant", "ada", "--priority", "3")
-    child = worker("--grace", "1")
+def done(command, child, run):
+    """The job of a run, as soon as the worker has done it."""
     while not (found := listed(command, run)) or found[0]["state"] != "done":
         assert child.poll() is None, child.stderr.read()
+    return found[0]
+
+
+def test_data_for_programs_comes_from_a_file(command, shop):
+    """It goes with the job; a file that holds no object of JSON is something to mend first, and nothing is put in."""
+    (shop / "orders.json").write_text('{"orders": [1, 2]}')
+    (shop / "list.json").write_text("[1, 2]")
+    (shop / "deep.json").write_text("[" * 100_000)
+    for name, says in (
+        ("list.json", "one JSON object"),
+        ("deep.json", "one JSON object"),
+        ("none.json", "cannot be read"),
+    ):
+        refused = command("jobs", "add", "clerk", "Sell.", "--journal", JOURNAL, "--data", name)
+        assert refused.code == 2
+        assert says in refused.err
+    add(command, "clerk", "Sell.", "--data", "orders.json")
+
+    async def data():
+        async with open_queue(JOURNAL) as queue:
+            return [entry.job.data for entry in await queue.jobs()]
+
+    assert asyncio.run(data()) == [{"orders": [1, 2]}]
+
+
+def test_a_run_is_added_carried_out_and_shown(command, worker):
+    """What one process adds, another carries out, a third can follow, and a run can go on from; SIGTERM ends the worker."""
+    run = add(command, "clerk", "Sell.", "--tenant", "ada", "--priority", "3")
+    child = worker("--grace", "1")
+    found = done(command, child, run)
+    second = add(command, "clerk", "And now?", "--history", run[-8:])
+    done(command, child, second)
     shown = json.loads(command("runs", "show", run, "--journal", JOURNAL, "--json").out)
+    continued = json.loads(command("runs", "show", second, "--journal", JOURNAL, "--json").out)
     child.send_signal(signal.SIGTERM)
     out, err = child.communicate(timeout=60)
     assert (child.returncode, out) == (0, "")
     assert err.splitlines() == ["working on queue runs: clerk, idle"]
     assert shown["output"] == "Sold 0."
-    assert found[0]["tenant"] == "ada"
-    assert found[0]["priority"] == 3
+    assert found["tenant"] == "ada"
+    assert found["priority"] == 3
+    assert continued["continues"]["run"] == run
+
+
+def test_a_history_has_to_be_there(command):
+    """A run that would go on from one that nobody knows is refused, and not put in."""
+    wrong = command("jobs", "add", "clerk", "And now?", "--history", "nobody", "--journal", JOURNAL)
+    assert (wrong.code, "no run 'nobody'" in wrong.err) == (2, True)
+    assert listed(command) == []
 
 
 def test_a_key_is_added_once(command):

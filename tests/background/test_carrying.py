@@ -16,7 +16,8 @@ from journeyman.agents import create, pending_calls
 from journeyman.background import Queue
 from journeyman.background.carrying import TRIES, Carrier
 from journeyman.data import CallerError, LimitExceeded, Limits, ModelRequest, ToolCall
-from journeyman.journal import ModelRequested, RunFailed, RunStarted, ToolFinished, load
+from journeyman.journal import ModelRequested, RunFailed, RunQuery, RunStarted, ToolFinished, ToolPending, load
+from journeyman.programs import Programs
 from journeyman.queues import Job, Policy
 
 from .fakes import FakeBench, FakeEngine
@@ -146,6 +147,23 @@ async def test_a_permanent_run_begins_anew():
     assert [message.text for message in last.messages] == ["Watch.", "Three."]
 
 
+async def test_data_is_told_to_jobs_that_begin_a_run_and_to_no_others():
+    """A restart finds it in the journal; a new run after the old one has to be told."""
+    read = ToolCall("1", "run_program", '{"code": "(return data/a)"}')
+    for restart, script, told, runs in (
+        ("transient", [OUTAGE, read], None, 1),
+        ("permanent", [read, read], {"a": 5}, 2),
+    ):
+        shop = Bench(clerk(*script, programs=Programs(language="lisp")))
+        await shop.queue.enqueue("clerk", "Read.", data={"a": 5}, policy=Policy(restart=restart, max_restarts=1))
+        await shop.work()
+        following = shop.engine.take()
+        assert following.data == told
+        await shop.carrier.carry_out(following)
+        assert (await load(shop.log, following.run)).state.output == 5
+        assert len((await shop.log.runs(RunQuery())).rows) == runs
+
+
 @tool
 async def ask_boss(question: str) -> str:
     """Ask the boss."""
@@ -226,6 +244,41 @@ async def test_a_cancelled_run_is_cut_off_and_says_so():
     shop.carrier.stop(run)
     assert await work == "cancelled"
     assert await shop.status(run) == "cancelled"
+
+
+async def test_a_cancelled_run_takes_those_below_it_along():
+    """Whether it rests, or its worker is told while one below waits: nothing is left that seems to wait for an answer."""
+    gate, reached = asyncio.Event(), asyncio.Event()
+    hold = between(gate, reached)
+
+    @tool
+    async def ask() -> str:
+        """Ask."""
+        raise Pending
+
+    async def status(shop: Bench) -> set[tuple[str, str]]:
+        return {(row.agent, row.status) for row in (await shop.log.runs()).rows}
+
+    for also in ([], [ToolCall("2", "hold", "{}")]):
+        below = Agent(ScriptedModel([ToolCall("1", "ask", "{}")]), name="below", tools=[ask])
+        calls = [ToolCall("1", "below", '{"task": "t"}'), *also]
+        shop = Bench(clerk(calls, tools=[below.as_tool(), hold]))
+        run = await shop.queue.enqueue("clerk", "Sell.")
+        work = asyncio.create_task(shop.work())
+        if also:
+            await reached.wait()
+            async for fact in shop.log.watch(run):
+                if isinstance(fact, ToolPending):
+                    break
+            assert await shop.queue.cancel(run) == "told"
+            shop.carrier.stop(run)
+            assert await work == "cancelled"
+        else:
+            assert await work == "waiting"
+            assert await status(shop) == {("clerk", "waiting"), ("below", "waiting")}
+            assert await shop.queue.cancel(run) == "cancelled"
+        assert await status(shop) == {("clerk", "cancelled"), ("below", "cancelled")}
+        assert await shop.queue.cancel(run) == "ended"
 
 
 async def test_a_worker_that_lost_its_lease_writes_nothing_more():

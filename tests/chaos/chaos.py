@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
+import json
 import random
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, assert_never
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "adapters")]
 
-from chaos_checks import Checks, Ledger, check_all, read_ledger  # noqa: E402  (beside this file)
+from chaos_agents import ASKED  # noqa: E402  (beside this file)
+from chaos_checks import PAYING, Found, Ledger, check_all, listed  # noqa: E402
+from chaos_crew import Crew, crew  # noqa: E402
+from chaos_stuck import stuck  # noqa: E402
 from postgres_probes import address, server  # noqa: E402
 
 from journeyman import CallerError, Conflict  # noqa: E402
@@ -29,137 +30,182 @@ from journeyman.agents import pending_calls  # noqa: E402
 from journeyman.background import Queue, open_queue  # noqa: E402
 from journeyman.journal import RunQuery, RunSummary  # noqa: E402
 
-COMING_UP = 12.0
-"""Seconds that a worker may take until it works, on a machine that has other things to do."""
+GIVEN_UP = 30.0
+"""Seconds without a restart after which a run has failed for good; by the policy of these runs it follows in four."""
+
+Blow = Literal["kill", "stop", "relieve", "restart"]
 
 
 class Plan(NamedTuple):
-    """How much of everything; times are in seconds. `pause` is between two blows, `slowest` how long a model thinks at most."""
+    """How much of everything.
+
+    `most` is for how many seconds it may take until whatever is left is called stuck. `pause` is how many seconds pass
+    between the arrival of new runs and the blow that meets them; `slowest` is for how many a model thinks at most.
+    """
 
     runs: int = 200
     workers: int = 4
+    blows: int = 12
     most: float = 180.0
-    pause: tuple[float, float] = (2.0, 5.0)
-    slowest: float = 1.5
+    pause: tuple[float, float] = (0.5, 2.5)
+    slowest: float = 1.0
     seed: int = 0
 
 
-class Crew:
-    """The workers: processes of the command, of which a new one takes the place of each that is killed."""
+def blows_of(plan: Plan, chance: random.Random) -> list[Blow]:
+    """What happens, in which order: half of it kills, a third stops; one restart of the server, in the middle.
 
-    def __init__(self, journal: str, home: Path, slowest: float) -> None:
-        self._journal = journal
-        self._slowest = slowest
-        self._home = home
-        self.alive: list[subprocess.Popen[bytes]] = []
-        self._hired: dict[int, float] = {}
-        self.killed: list[tuple[int, float]] = []
-        self.stopped: set[int] = set()
-        self.codes: list[int] = []
+    The numbers do not hang on how fast the machine is: new runs come with each blow, so that none of them finds the work
+    done.
+    """
+    most = plan.blows - 1
+    kills, stops = -(-most // 2), -(-most // 3)
+    blows: list[Blow] = ["kill"] * kills + ["stop"] * stops
+    blows += ["relieve"] * (most - len(blows))
+    chance.shuffle(blows)
+    blows.insert(len(blows) // 2, "restart")
+    return blows
 
-    def hire(self) -> None:
-        """Start a worker."""
-        command = [sys.executable, "-m", "journeyman.apps.cli", "worker"]
-        flags = ["--journal", self._journal, "--agent", "chaos_agents:agents", "--per-worker", "12", "--grace", "5"]
-        environment = {
-            **os.environ,
-            "CHAOS_LEDGER": str(self._home / "ledger.jsonl"),
-            "CHAOS_SLOWEST": str(self._slowest),
-            "PYTHONPATH": str(HERE),
-        }
-        with (self._home / "workers.log").open("ab") as told:
-            worker = subprocess.Popen([*command, *flags], env=environment, stderr=told, stdout=told)  # noqa: S603
-        self.alive.append(worker)
-        self._hired[worker.pid] = time.time()
 
-    def are_there(self) -> bool:
-        """Whether half of them have come up: where all are struck down as they come, nobody is left to take over."""
-        here = [worker for worker in self.alive if time.time() - self._hired[worker.pid] > COMING_UP]
-        return len(here) > len(self.alive) // 2
+async def chaos(plan: Plan, home: Path) -> Found:
+    """Do it, and give what was found."""
+    for left in ("ledger.jsonl", "workers.log"):
+        # Of an older one's payments it would be said that nobody has heard of them.
+        (home / left).unlink(missing_ok=True)
+    chance = random.Random(plan.seed)  # noqa: S311  (chance, not a secret)
+    with server() as running:
+        _prepare(running)
+        journal, jobs = address(running, "journeyman"), address(running, "journeyman_jobs")
+        async with open_queue(journal) as queue, crew(Crew(journal, jobs, home, plan.slowest), plan.workers) as hired:
+            began = time.monotonic()
+            shop = Shop(queue, plan, chance)
+            ledger = Ledger(home / "ledger.jsonl")
+            report: tuple[str, ...] = ()
+            try:
+                async with (
+                    asyncio.timeout(plan.most),
+                    _beside(shop.struck(blows_of(plan, chance), hired, running)) as blows,
+                ):
+                    await shop.answer_until(blows, ledger, hired)
+            except TimeoutError as error:
+                why = error if error.args else f"it took longer than {plan.most:.0f} s"
+                report = (f"{why}: {await stuck(queue, shop.runs)}\n{hired.last_words()}",)
+            took = time.monotonic() - began
+            await hired.end()
+            found = await check_all(queue.log, shop.runs, ledger, hired.kills, hired.sleeps)
+            return found._replace(
+                took=took, codes=tuple(hired.codes), restarts=shop.restarts, doubled=shop.doubled, stuck=report
+            )
 
-    def kill(self, chance: random.Random) -> None:
-        """Kill one without a word and hire another."""
-        worker = self.alive.pop(chance.randrange(len(self.alive)))
-        worker.kill()
-        worker.wait()
-        self.killed.append((worker.pid, time.time()))
-        self.hire()
 
-    async def relieve(self, chance: random.Random) -> None:
-        """Tell one to end, and hire another in its place."""
-        worker = self.alive.pop(chance.randrange(len(self.alive)))
-        self.hire()
-        worker.send_signal(signal.SIGTERM)
-        await asyncio.to_thread(self._see_off, worker, time.time())
+class Shop:
+    """Whoever puts orders in and answers what the runs ask."""
 
-    async def stop(self, chance: random.Random) -> None:
-        """Stop one for a while, shorter or longer than its lease."""
-        worker = chance.choice(self.alive)
-        self.stopped.add(worker.pid)
-        worker.send_signal(signal.SIGSTOP)
-        await asyncio.sleep(chance.uniform(0.5, 6.0))
-        worker.send_signal(signal.SIGCONT)
+    def __init__(self, queue: Queue, plan: Plan, chance: random.Random) -> None:
+        self._queue = queue
+        self._plan = plan
+        self._chance = chance
+        self.runs: dict[str, str] = {}
+        self.restarts = 0
+        self.doubled: tuple[str, ...] = ()
 
-    def end(self) -> list[int]:
-        """Tell all to end, and give the exit codes of those that are there long enough to have heard."""
-        told = time.time()
-        for worker in self.alive:
-            worker.send_signal(signal.SIGCONT)
-            worker.send_signal(signal.SIGTERM)
-        for worker in self.alive:
-            self._see_off(worker, told)
-        return self.codes
+    async def open_orders(self, number: int) -> None:
+        """Put as many more orders in, each twice, as somebody does who got no answer the first time."""
+        for _ in range(min(number, self._plan.runs - len(self.runs))):
+            task = f"order {len(self.runs)}"
+            agent = ASKED[len(self.runs) % len(ASKED)]
+            tenant = self._chance.choice(("ada", "bob", ""))
+            first, second = [await self._queue.enqueue(agent, task, dedup_key=task, tenant=tenant) for _ in range(2)]
+            if first != second:
+                self.doubled += (task,)
+            self.runs[first] = task
 
-    def _see_off(self, worker: subprocess.Popen[bytes], told: float) -> None:
-        try:
-            code = worker.wait(timeout=40)
-        except subprocess.TimeoutExpired:
-            worker.kill()
-            code = worker.wait()
-        if told - self._hired[worker.pid] > COMING_UP:
-            self.codes.append(code)
+    async def struck(self, blows: Sequence[Blow], hired: Crew, running: Any) -> None:
+        """Have each blow meet workers that are there, and orders that have just come in."""
+        for blow in blows:
+            await hired.ready()
+            await self.open_orders(-(-self._plan.runs // (len(blows) + 1)))
+            await asyncio.sleep(self._chance.uniform(*self._plan.pause))
+            match blow:
+                case "kill":
+                    await hired.kill(self._chance)
+                case "stop":
+                    await hired.stop(self._chance)
+                case "relieve":
+                    await hired.relieve(self._chance)
+                case "restart":
+                    await asyncio.to_thread(restart, running)
+                    self.restarts += 1
+                case _ as never:
+                    assert_never(never)
+        await self.open_orders(self._plan.runs)
+
+    async def answer_until(self, blows: asyncio.Task[None], ledger: Ledger, hired: Crew) -> None:
+        """Answer whatever is asked until the last blow was struck and all runs have finished."""
+        while True:
+            hired.check()
+            self._check(await self._all("errored"))
+            waiting = await self._all("waiting")
+            ledger.read()
+            for row in waiting:
+                try:
+                    await self._answer(row.run, ledger)
+                except (Conflict, CallerError):
+                    # A worker is at it, or has just been; it is asked again when it rests.
+                    continue
+            if blows.done():
+                blows.result()
+                at_work = waiting or await self._all("running")
+                if not at_work and len(await self._all("finished")) >= len(self.runs) == self._plan.runs:
+                    return
+            await asyncio.sleep(0.3)
+
+    def _check(self, failed: Sequence[RunSummary]) -> None:
+        """Raise `TimeoutError` at once if a run failed for good, since whatever failed it may well fail all the others."""
+        long_ago = (time.time() - GIVEN_UP) * 1e6
+        lost = [row.run for row in failed if row.updated_at < long_ago]
+        if lost:
+            raise TimeoutError(f"{len(lost)} runs failed and were not restarted")
+
+    async def _all(self, status: Any) -> list[RunSummary]:
+        """The runs that were put in and are in that state."""
+        found: list[RunSummary] = []
+        query = RunQuery(status=status, tag="queue:runs", limit=500)
+        while True:
+            page = await self._queue.log.runs(query)
+            found.extend(page.rows)
+            if page.next is None:
+                return found
+            query = RunQuery(status=status, tag="queue:runs", limit=500, before=page.next)
+
+    async def _answer(self, run: str, ledger: Ledger) -> None:
+        """As the boss, and as somebody who asks the bank what became of a payment in doubt.
+
+        Nobody says `RunAgain`: a worker that was only stopped may wake up and pay, after the bank was asked.
+        """
+        answers: dict[str, Any] = {}
+        for call in await pending_calls(run, journal=self._queue.log):
+            if call.in_doubt and call.tool in PAYING:
+                paid = f"{call.run}:{call.call_id}" in ledger.charges
+                amount = json.loads(call.arguments)["amount"]
+                answers[call.id] = f"{'charged' if paid else 'not charged'} {amount}, says the bank"
+            else:
+                # Also where it is in doubt whether the boss was asked.
+                answers[call.id] = "yes"
+        if answers:
+            await self._queue.answer(run, answers)
 
 
 @asynccontextmanager
-async def crew(journal: str, home: Path, plan: Plan) -> AsyncGenerator[Crew]:
-    """Workers that do not outlive the test."""
-    hired = Crew(journal, home, plan.slowest)
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[asyncio.Task[None]]:
+    """The work as a task that does not outlive the block."""
+    task = asyncio.create_task(work)
     try:
-        for _ in range(plan.workers):
-            hired.hire()
-        yield hired
+        yield task
     finally:
-        for worker in hired.alive:
-            if worker.poll() is None:
-                worker.send_signal(signal.SIGCONT)
-                worker.kill()
-                worker.wait()
-
-
-async def chaos(plan: Plan, home: Path) -> Checks:
-    """Do it, and give what was found."""
-    chance = random.Random(plan.seed)  # noqa: S311  (chance, not a secret)
-    with server() as running:
-        journal = address(running, "journeyman")
-        _prepare(running)
-        async with open_queue(journal) as queue, crew(journal, home, plan) as hired:
-            tenants = ("ada", "bob", "")
-            runs = [
-                await queue.enqueue("buyer", f"order {number}", dedup_key=str(number), tenant=chance.choice(tenants))
-                for number in range(plan.runs)
-            ]
-            again = await queue.enqueue("buyer", "order 0", dedup_key="0", tenant=chance.choice(tenants))
-            blows = asyncio.create_task(_blows(hired, running, chance, plan))
-            try:
-                await _answer_until_done(queue, home, plan)
-            finally:
-                blows.cancel()
-                with suppress(asyncio.CancelledError):
-                    await blows
-            codes = hired.end()
-            ledger = read_ledger(home / "ledger.jsonl")
-            found = await check_all(queue.log, runs, ledger, hired.stopped, hired.killed)
-            return found._replace(codes=tuple(codes), deduplicated=again == runs[0], stops=len(hired.stopped))
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def _prepare(running: Any) -> None:
@@ -174,84 +220,22 @@ def restart(running: Any) -> None:
     running.ensure_postgres_running()
 
 
-async def _blows(hired: Crew, running: Any, chance: random.Random, plan: Plan) -> None:
-    blows = 0
-    while True:
-        await asyncio.sleep(chance.uniform(*plan.pause))
-        if not hired.are_there():
-            continue
-        blows += 1
-        if blows == 3:
-            await asyncio.to_thread(restart, running)
-        else:
-            await _blow(hired, chance)
-
-
-async def _blow(hired: Crew, chance: random.Random) -> None:
-    kind = chance.random()
-    if kind < 0.55:
-        hired.kill(chance)
-    elif kind < 0.85:
-        await hired.stop(chance)
-    else:
-        await hired.relieve(chance)
-
-
-async def _answer_until_done(queue: Queue, home: Path, plan: Plan) -> None:
-    until = time.monotonic() + plan.most
-    while time.monotonic() < until:
-        waiting = await _all(queue, RunQuery(status="waiting", agent="buyer", limit=500))
-        for row in waiting:
-            try:
-                await _answer(queue, row.run, read_ledger(home / "ledger.jsonl"))
-            except (Conflict, CallerError):
-                # A worker is at it, or has just been; it is asked again when it rests.
-                continue
-        if not waiting and len(await _all(queue, RunQuery(status="finished", agent="buyer", limit=500))) >= plan.runs:
-            return
-        await asyncio.sleep(0.3)
-
-
-async def _all(queue: Queue, query: RunQuery) -> list[RunSummary]:
-    rows: list[RunSummary] = []
-    while True:
-        page = await queue.log.runs(query)
-        rows.extend(page.rows)
-        if page.next is None:
-            return rows
-        query = RunQuery(status=query.status, agent=query.agent, limit=query.limit, before=page.next)
-
-
-async def _answer(queue: Queue, run: str, ledger: Ledger) -> None:
-    """As the boss, and as somebody who asks the bank what became of a payment in doubt.
-
-    Nobody says `RunAgain`: a worker that was only stopped may wake up and pay, after the bank was asked.
-    """
-    answers: dict[str, Any] = {}
-    for call in await pending_calls(run, journal=queue.log):
-        if call.in_doubt:
-            paid = f"{call.run}:{call.call_id}" in ledger.charges
-            answers[call.id] = "charged, says the bank" if paid else "not charged, says the bank"
-        else:
-            answers[call.id] = "yes"
-    if answers:
-        await queue.answer(run, answers)
-
-
 def main() -> None:
     """The command of `make chaos`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=600)
-    parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--minutes", type=float, default=15.0)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--runs", type=int, default=600, help="how many runs are put in (%(default)s)")
+    parser.add_argument("--workers", type=int, default=4, help="how many workers there are (%(default)s)")
+    parser.add_argument("--blows", type=int, default=40, help="how many blows there are (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=20.0, help="when whatever is left is stuck (%(default)s)")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="which chaos it is; by default another one")
+    parser.add_argument("--home", type=Path, required=True, help="where the ledger and the workers' log are written")
     given = parser.parse_args()
     given.home.mkdir(parents=True, exist_ok=True)
-    plan = Plan(runs=given.runs, workers=given.workers, most=given.minutes * 60, seed=given.seed)
+    plan = Plan(given.runs, given.workers, given.blows, given.minutes * 60, slowest=1.5, seed=given.seed)
     found = asyncio.run(chaos(plan, given.home))
-    print(f"seed {given.seed}\n{found.told()}")  # noqa: T201  (a command)
-    raise SystemExit(bool(found.faults()))
+    faults = [*found.faults(), *found.slow()]
+    print(f"seed {given.seed}\n{found.told()}\n{listed(faults)}")  # noqa: T201  (a command)
+    raise SystemExit(bool(faults))
 
 
 if __name__ == "__main__":

@@ -116,3 +116,66 @@ def test_a_limit_in_money_needs_prices():
     assert words.startswith("max_cost=5 cannot be kept: there is no price for b:?;")
     assert "set_model_rates" in words
     assert "max_tokens" in words
+
+
+def test_one_request_too_many_is_refused_before_it_is_made():
+    """A budget of two is two requests, and the error says what was reached and what sets it."""
+    ledger = Ledger(Limits(turn_budget=2), never_asked)
+    ledger.take_turn()
+    ledger.take_turn()
+    with pytest.raises(LimitExceeded, match="turn_budget=2 ") as caught:
+        ledger.take_turn()
+    assert (caught.value.value, caught.value.parameter, caught.value.used) == (2, "turn_budget", 2)
+    assert ledger.turns == 2, "what was refused is not counted"
+
+
+@given(st.lists(st.integers(0, 2), max_size=30), st.integers(1, 10))
+def test_requests_of_runs_below_count_against_every_page_above(levels, budget):
+    """However they are spread, no more are made than the topmost page allows; a page below may stop its own earlier."""
+    pages = [Ledger(Limits(turn_budget=budget), never_asked)]
+    pages.append(Ledger(Limits(), never_asked, parent=pages[0]))
+    pages.append(Ledger(Limits(turn_budget=2), never_asked, parent=pages[1]))
+    made = [0, 0, 0]
+    for level in levels:
+        try:
+            pages[level].take_turn()
+        except LimitExceeded:
+            assert sum(made) == budget or (level == 2 and made[2] == 2)
+        else:
+            made[level] += 1
+    assert [page.turns for page in pages] == [sum(made), made[1] + made[2], made[2]]
+
+
+def test_requests_before_a_crash_are_counted_when_a_run_is_taken_up_again():
+    """As its own, and as those of a run below it, of which the pages above have not heard."""
+    top = Ledger(Limits(turn_budget=5), never_asked, turns=3)
+    child = Ledger(Limits(), never_asked, turns=1, parent=top)
+    child.count_turns(1)
+    assert (top.turns, child.turns) == (4, 2)
+    child.take_turn()
+    with pytest.raises(LimitExceeded, match="turn_budget=5 "):
+        top.take_turn()
+
+
+@pytest.mark.parametrize(("most", "levels"), [(0, 0), (1, 1), (2, 2)])
+def test_runs_below_each_other_are_counted_from_the_page_that_limits_them(most, levels):
+    """With a depth of one there may be a run below, and none below that; pages above it do not count."""
+    page = Ledger(Limits(max_depth=most), never_asked, parent=Ledger(Limits(), never_asked))
+    for _ in range(levels):
+        page.check_depth()
+        page = Ledger(Limits(), never_asked, parent=page)
+    with pytest.raises(LimitExceeded, match=f"max_depth={most} ") as caught:
+        page.check_depth()
+    assert caught.value.used == most + 1
+
+
+def test_the_narrowest_depth_holds():
+    """A run below may allow itself less than those above, and not more."""
+    top = Ledger(Limits(max_depth=2), never_asked)
+    wide = Ledger(Limits(max_depth=9), never_asked, parent=top)
+    narrow = Ledger(Limits(max_depth=0), never_asked, parent=top)
+    wide.check_depth()
+    with pytest.raises(LimitExceeded, match="max_depth=2 "):
+        Ledger(Limits(), never_asked, parent=wide).check_depth()
+    with pytest.raises(LimitExceeded, match="max_depth=0 "):
+        narrow.check_depth()

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -95,7 +95,6 @@ def test_a_prefix_and_the_rest_come_to_the_whole(facts: list[Fact], data: st.Dat
     assert state == fold("r", facts)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(runs())
 def test_a_state_does_not_change(facts: list[Fact]):
     """Adding a fact makes a new state and leaves the one before as it was."""
@@ -469,6 +468,15 @@ def test_instructions_are_inherited_by_reference():
     assert state_of(start=same).instructions == ()
     other = replace(AGAIN, instructions=(Instruction("system", "Be wordy."),))
     assert state_of(start=other, inherited=before()).instructions == (Instruction("system", "Be wordy."),)
+
+
+def test_a_call_that_was_begun_is_not_said_to_be_undone():
+    """What may have been carried out is told as what nobody knows, and what waits for an approval as not carried out."""
+    begun, held = ToolStarted(call_id="c", name="t"), ToolPending(call_id="e", reason="approval")
+    state = state_of(start=AGAIN, inherited=before(ASKED, CALLED, begun, held, done("d"), RunCancelled()))
+    told = {result.call_id: result.text for result in state.messages[2].tool_results}
+    assert told["c"] == "This call was begun, and nobody has said what came of it."
+    assert told["e"] == "This call was not carried out."
 
 
 def test_a_call_that_was_cut_off_is_answered_for_the_next_run():

@@ -127,3 +127,18 @@ async def test_a_retry_that_is_cut_off_is_in_doubt_like_any_call() -> None:
     call = run.snapshot.call("1")
     assert call is not None
     assert (call.phase, call.attempt) == ("started", 2)
+
+
+async def test_calls_of_two_turns_are_two_calls_whatever_their_ids() -> None:
+    """A provider that gives both the same id would otherwise have the second one taken for the first, and never made."""
+    seen: list[str] = []
+
+    @tool(idempotent=True)
+    async def pay(context: RunContext[None], amount: int) -> str:
+        """Pay an amount."""
+        seen.append(context.idempotency_key)
+        return str(amount)
+
+    model = ScriptedModel([ToolCall("same", "pay", '{"amount": 1}'), ToolCall("same", "pay", '{"amount": 2}'), "ok"])
+    await Agent(model, tools=[pay]).run("go")
+    assert len(set(seen)) == 2

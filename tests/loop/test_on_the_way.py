@@ -153,7 +153,7 @@ async def test_after_a_crash_the_budget_goes_on(commits: int):
     retries = commits - 1
     assert (await load(survivor, row.run)).state.model_retries == retries
     asked = ScriptedModel([DOWN] * 20)
-    heir = Agent(Retry(asked, RetryPolicy(retry_attempts=20), sleep=at_once), name="heir", max_model_retries=4)
+    heir = Agent(Retry(asked, RetryPolicy(retry_attempts=20), sleep=at_once), name=agent.name, max_model_retries=4)
     with pytest.raises(LimitExceeded, match="max_model_retries=4"):
         await resume(row.run, agent=heir, journal=survivor)
     assert len(asked.requests) == 4 - retries + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from journeyman.data import CallerError
 from journeyman.programs import Grant, ProgramLimits
-from journeyman.programs.crossing import Output, as_json_has_it, data_as_json, shortened
+from journeyman.programs.crossing import Output, as_json_has_it, data_as_json, kind_of, quoted, shortened
 from journeyman.programs.likeness import did_you_mean
 from journeyman.programs.outcome import KEPT_OUTPUT, ProgramError
 
@@ -96,3 +97,29 @@ def test_a_grant_s_tools_have_names_of_their_own():
 
     with pytest.raises(CallerError, match="one name"):
         Grant([ToolSpec("a"), ToolSpec("a")])
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "NoneType"),
+        (5, "int"),
+        ([], "list"),
+        ({}, "dict"),
+        ([{"a": 1, "b": 2}, 5], "list of 2 (dict with 'a', 'b')"),
+        ([[[[["deep"]]]]], "list of 1 (list of 1 (list of 1 (list)))"),
+        ({"x" * 99: 1}, f"dict with '{'x' * 40}…'"),
+        ({str(n): n for n in range(10_000)}, f"dict with {', '.join(repr(str(n)) for n in range(12))}, …"),
+    ],
+)
+def test_a_kind_is_told_in_few_words(value: object, words: str):
+    """However deep, wide or long-named a value is: its keys may be anybody's, and they stand in a prompt."""
+    assert kind_of(value) == words
+
+
+@given(st.text())
+def test_a_quoted_name_is_one_line_of_bounded_length(name: str):
+    """Nothing in it begins a line of its own, or ends the quotes."""
+    shown = quoted(name)
+    assert len(shown.splitlines()) == 1
+    assert len(ast.literal_eval(shown)) <= 41

@@ -77,10 +77,10 @@ def test_priorities_have_bounds(priority: int):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"per_worker": 0}, {"per_tenant": 0}, {"everywhere": 0}, {"everywhere": 4}, {"everywhere": 20, "per_tenant": 21}],
+    [{"per_worker": 0}, {"per_tenant": 0}, {"everywhere": 0}],
 )
 def test_lanes_in_which_nothing_can_work_are_refused(wrong: dict[str, int]):
-    """Bounds that contradict each other, or let nothing work, are refused by name."""
+    """A bound that lets nothing work is refused by name."""
     with pytest.raises(CallerError, match="Lanes"):
         Lanes(**wrong)
 

@@ -18,7 +18,7 @@ from journeyman.data import (
 )
 from journeyman.models import ScriptedModel
 from journeyman.providers import Capabilities
-from journeyman.serve import Bounds, Gateway, check_binding
+from journeyman.serve import Bounds, Gateway, Runs, check_binding
 from journeyman.wire import Stamp
 
 TOKEN = Secret("a-token-of-ours")
@@ -402,6 +402,14 @@ async def test_token_of_any_letters():
     assert (await call(gateway, "GET", "/v1/models", headers={"x-api-key": "ключ"})).status == 200
 
 
+@pytest.mark.parametrize("empty", ["", " ", "\n"])
+def test_empty_token(empty):
+    """A token that every request without one would match is refused, as with a variable that is not set."""
+    for make in (lambda token: Gateway({}, token=token), lambda token: Runs([], "memory:", token=token)):
+        with pytest.raises(CallerError, match="the token is empty"):
+            make(Secret(empty))
+
+
 async def test_wrong_token_for_the_list():
     """The list of models takes the token, too."""
     assert refused("openai_chat", await call(Gateway({}, token=TOKEN), "GET", "/v1/models"))[0] == 401
@@ -422,6 +430,10 @@ async def test_wrong_token_for_the_list():
         ({"host": "localhost:8000", "origin": "http://[bad"}, False),
         ({"host": "[bad"}, False),
         ({"host": ""}, False),
+        # What a browser says where a page of a stranger's embeds us as an image: there is no Origin then.
+        ({"host": "localhost:8000", "sec-fetch-site": "cross-site"}, False),
+        ({"host": "localhost:8000", "sec-fetch-site": "same-site"}, True),
+        ({"host": "localhost:8000", "sec-fetch-site": "none"}, True),
     ],
 )
 async def test_without_a_token(wire, headers, allowed):

@@ -13,7 +13,7 @@ import pytest
 
 from journeyman.data import CallerError, Secret, TextDelta
 from journeyman.serve import Gateway, serving
-from journeyman.serve.run import HANG_UP, _url
+from journeyman.serve.run import HANG_UP, _Server, _url
 
 
 async def hello(scope, receive, send):
@@ -174,6 +174,38 @@ async def test_large_headers():
         assert (await get(url, headers={"x": "y" * 20_000}))[0] == 200
         with contextlib.suppress(aiohttp.ClientError):
             assert (await get(url, headers={"x": "y" * 2_000_000}))[0] == 400
+
+
+async def test_connections_that_say_nothing():
+    """Who connects and sends no whole head is hung up on, also after a request; who waits for an answer is not."""
+    app = Slow()
+    server = _Server(app)
+    host, _, port = (await server.listen("127.0.0.1", 0)).removeprefix("http://").partition(":")
+    ask = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+    silent, partial, busy, after = [await asyncio.open_connection(host, int(port)) for _ in range(4)]
+    app.let.set()
+    after[1].write(ask)
+    await after[0].readuntil(b"0\r\n\r\n")
+    app.let.clear()
+    after[1].write(b"G")
+    partial[1].write(b"GET / HT")
+    app.asked.clear()
+    busy[1].write(ask)
+    await app.asked.wait()
+    for _ in range(2):
+        server._sweep()
+    for reader, _ in (silent, partial, after):
+        assert await reader.read() == b""
+    app.let.set()
+    assert (await busy[0].readuntil(b"0\r\n\r\n")).startswith(b"HTTP/1.1 200")
+    for _ in range(3):
+        # Without a request at each sweep, but not since the one before.
+        busy[1].write(ask)
+        assert await busy[0].readuntil(b"0\r\n\r\n")
+        server._sweep()
+    await server.close(0)
+    for _, writer in (silent, partial, busy, after):
+        writer.close()
 
 
 async def test_nothing_of_the_process_is_touched(caplog):

@@ -195,6 +195,14 @@ class SkipsTheSameMoment(MemoryLog):
         return await super().runs(replace(query, before=before))
 
 
+class CountsTo64Bits(MemoryLog):
+    """Takes of a number what fits into a word of the machine."""
+
+    async def runs(self, query: RunQuery = RunQuery()) -> Page[RunSummary]:  # noqa: B008  (as the protocol has it)
+        after = query.started_after
+        return await super().runs(query if after is None else replace(query, started_after=after & ((1 << 63) - 1)))
+
+
 class ForgivesCursors(MemoryLog):
     """Shows the first page for a cursor that is none."""
 
@@ -266,6 +274,7 @@ FAULTS: dict[LogCheck, type[MemoryLog]] = {
     log_kit.lists_answer_every_query: IgnoresTags,
     log_kit.pages_follow_on_each_other: SkipsTheSameMoment,
     log_kit.impossible_queries_are_refused: ForgivesCursors,
+    log_kit.numbers_beyond_all_times_are_answered: CountsTo64Bits,
     log_kit.lists_are_right_after_every_append: ListsWhatWas,
     log_kit.words_come_back_unchanged: LosesControlCharacters,
     log_kit.a_large_fact_comes_back: CutsLargeFacts,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from journeyman.adapters.log_memory import MemoryLog
 from journeyman.agents import advance
 from journeyman.data import ModelRequest, ToolCall
 from journeyman.journal import load
-from journeyman.tools import ModelRetry
+from journeyman.tools import ModelRetry, Waits, poll_tool
 
 
 def turns(*answers: Any) -> ScriptedModel:
@@ -113,3 +115,44 @@ async def test_what_cannot_be_written_is_no_wait() -> None:
 
     result = await Agent(turns(ToolCall("1", "begin"), "done"), tools=[begin]).run("go")
     assert result.messages[2].tool_results[0].is_error
+
+
+async def test_a_poll_that_says_nothing_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """Blocking or not, and one that swallows its cancellation: the call waits on, and the answers of others are heard."""
+    release, let_go = threading.Event(), asyncio.Event()
+
+    async def deaf(_: Any) -> str:
+        while not let_go.is_set():
+            try:
+                await let_go.wait()
+            except asyncio.CancelledError:
+                continue
+        raise ValueError("too late")
+
+    for poll in (lambda _: release.wait(10), deaf):
+
+        @tool(poll=poll)
+        async def order() -> str:
+            """Order."""
+            raise Pending
+
+        assert await poll_tool(order, ToolCall("1", "order"), {"order": 7}, seconds=0.01) == Waits({"order": 7})
+    assert caplog.text.count("poll of tool order said nothing about call 1 for 0.01 s") == 2
+    release.set()
+    let_go.set()
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def test_a_poll_that_is_cancelled_from_within_says_nothing() -> None:
+    """It is not the run that was cancelled."""
+
+    async def gone(_: Any) -> str:
+        raise asyncio.CancelledError
+
+    @tool(poll=gone)
+    async def order() -> str:
+        """Order."""
+        raise Pending
+
+    assert await poll_tool(order, ToolCall("1", "order"), None) == Waits(None)

@@ -190,3 +190,28 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, Any]) -> None
         def some() -> str:
             """Something."""
             return ""
+
+
+async def test_an_on_timeout_that_does_not_end_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Blocking or not: the model hears that the time was up, and the run goes on."""
+    monkeypatch.setattr(timing, "PARTIAL", 0.01)
+    release = threading.Event()
+
+    async def never(_: RunContext[None]) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    for given in (lambda _: release.wait(10), never):
+
+        @tool(timeout=0.01, on_timeout=given)
+        async def slow() -> str:
+            """Never end."""
+            await asyncio.Event().wait()
+            return ""
+
+        (fact,) = await finished(slow)
+        assert fact.result.text.startswith("slow was cut off after 0.01 s")
+    assert caplog.text.count("on_timeout of tool slow failed") == 2
+    release.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -168,3 +169,52 @@ def test_two_tools_of_one_name_are_refused():
     """The error says how to mend it."""
     with pytest.raises(CallerError, match=r"two tools are named 'weather'.*@tool\(name=…\)"):
         by_name([weather, tool(name="weather")(Shop().price)])
+
+
+async def computes() -> int:
+    return 1
+
+
+async def waits() -> int:
+    return await computes()
+
+
+async def numbers():
+    yield 1
+
+
+async def iterates() -> int:
+    async for _ in numbers():
+        pass
+    return 1
+
+
+async def enters() -> int:
+    async with contextlib.AsyncExitStack():
+        return 1
+
+
+def blocks() -> int:
+    return 1
+
+
+def heeds(context: RunContext[None]) -> int:
+    return 1
+
+
+class Called:
+    async def __call__(self) -> int:
+        return await computes()
+
+
+@pytest.mark.parametrize("function", [waits, iterates, enters, heeds, functools.partial(waits), Called()])
+def test_a_call_that_can_be_cut_off_gets_a_task_of_its_own(function):
+    """One that waits for something, or that blocks and can look at its token."""
+    assert Tool(function, name="t").can_be_cut_off
+
+
+@pytest.mark.parametrize("function", [computes, blocks, functools.partial(computes)])
+def test_one_that_cannot_does_without_unless_it_has_a_timeout(function):
+    """An async function without an await is over at once, a blocking one without a context would not hear of its end."""
+    assert not Tool(function, name="t").can_be_cut_off
+    assert Tool(function, name="t", timeout=1).can_be_cut_off

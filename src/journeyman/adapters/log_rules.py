@@ -25,6 +25,7 @@ from ..journal import (
 )
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+_NUMBER = re.compile(r"-?[0-9]{1,100}")
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)")
 
 
@@ -47,7 +48,8 @@ def check_query(query: RunQuery) -> tuple[int, str] | None:
     if query.before is None:
         return None
     started_at, colon, run = query.before.partition(":")
-    if not colon or not started_at.removeprefix("-").isdecimal():
+    # Digits without end are not read at all: Python refuses to, with an error of its own.
+    if not colon or _NUMBER.fullmatch(started_at) is None:
         raise CallerError(f"RunQuery(before={query.before!r}) is no cursor; take the `next` of the page before")
     return int(started_at), run
 

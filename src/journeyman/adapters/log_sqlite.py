@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
-from typing import Literal, Self, TypeAlias, TypeVar, get_args
+from typing import Literal, TypeAlias, TypeVar, get_args
 
 from ..data import CallerError, CorruptJournal
-from ..journal import ENDED, Fact, Page, RunQuery, RunSummary, decode_fact, encode_fact
+from ..journal import ENDED, Fact, Page, RunQuery, RunSummary
+from .log_opening import OpenedOnUse
 from .log_rules import Part, check_batch, check_query, closed, cursor, following, reading, unknown
-from .log_sqlite_file import LAST, SHIFT, Place, connect, explained, stored_summary
+from .log_sqlite_file import Place, connect, explained
+from .log_sqlite_rows import SELECTED, Lines, bound, line_of, stored_summary
+from .log_sqlite_schema import LARGEST, LAST, SHIFT
 from .log_sqlite_writer import Append, Delete, Writer
 
 T = TypeVar("T")
@@ -25,10 +26,8 @@ PAGE_FACTS = 256
 PAGE_BYTES = 1024 * 1024
 """A reader takes facts until it has as many of either, so that a long run is never in memory as a whole."""
 
-_abandoned: list[_Opened] = []
 
-
-class SqliteLog:
+class SqliteLog(OpenedOnUse["_Opened"]):
     """Runs in one SQLite file, which several processes and several of these objects may use at once.
 
     It opens the file when it is first used; a thread of its own writes, another reads, and `close` ends both. It may be
@@ -52,9 +51,7 @@ class SqliteLog:
             raise CallerError(f"synchronous={synchronous!r} is none of {', '.join(get_args(Synchronous))}")
         self._place = Place(self.path, synchronous, busy_timeout)
         self._poll = poll
-        self._lock = threading.Lock()
-        self._opened: _Opened | None = None
-        self._closed = False
+        super().__init__(self.path)
 
     async def append(self, run: str, at: int, facts: Sequence[Fact]) -> None:
         """Append facts as numbers `at` and on, durably; raises `Conflict` if the run does not end just before `at`.
@@ -62,7 +59,7 @@ class SqliteLog:
         If it is cancelled, the facts may have been written or not.
         """
         check_batch(run, at, facts)
-        lines = [encode_fact(run, fact).decode() for fact in facts]
+        lines = [line_of(run, fact) for fact in facts]
         await self._use().writer.carry_out(Append(run, at, facts, lines))
 
     def read(self, run: str, after: int = -1) -> AsyncIterator[Fact]:
@@ -84,39 +81,8 @@ class SqliteLog:
         """Delete a run for good."""
         await self._use().writer.carry_out(Delete(run))
 
-    async def close(self) -> None:
-        """Write what waits, then close the file; followers end with a `CallerError`."""
-        with self._lock:
-            self._closed = True
-            opened, self._opened = self._opened, None
-        if opened is not None and opened.pid == os.getpid():
-            # In a thread, which goes on even if this is cancelled: nothing is left half closed.
-            await asyncio.to_thread(opened.close)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    def _use(self) -> _Opened:
-        opened = self._opened
-        return opened if opened is not None and opened.pid == os.getpid() else self._open()
-
-    def _open(self) -> _Opened:
-        with self._lock:
-            if self._closed:
-                raise closed(f"the journal {self.path}")
-            opened = self._opened
-            if opened is not None and opened.pid != os.getpid():
-                # The parent's connections must not be touched in a forked child, not even to be closed: SQLite's "How To
-                # Corrupt An SQLite Database File", 2.6. So they are kept from the garbage collector.
-                _abandoned.append(opened)
-                opened = None
-            self._opened = opened = opened or _Opened(self._place, self._poll)
-            return opened
+    def _open_here(self) -> _Opened:
+        return _Opened(self._place, self._poll)
 
     def _parts(self, run: str) -> Callable[[int], Awaitable[Part]]:
         async def part(after: int) -> Part:
@@ -167,28 +133,35 @@ class _Opened:
 
 
 def _part(db: sqlite3.Connection, run: str, after: int) -> Part:
-    row = db.execute("SELECT number, status FROM runs WHERE run = ?", (run,)).fetchone()
+    row = db.execute(
+        "SELECT number, status, agent, conversation, started_at FROM runs WHERE run = ?", (bound(run),)
+    ).fetchone()
     if row is None:
         raise unknown(run)
-    first = row[0] << SHIFT
-    key = first + max(after + 1, 0)
+    number, status, *said = row
+    lines = Lines(run, *said)
+    first = number << SHIFT
+    seq = min(max(after + 1, 0), LAST)
     facts: list[Fact] = []
     size = 0
     more = False
-    for found, line in db.execute(
-        "SELECT id, fact FROM lines WHERE id BETWEEN ? AND ? ORDER BY id", (key, first + LAST)
+    # Facts are decoded from bytes; to make text of them first would only cost.
+    for key, line in db.execute(
+        "SELECT id, CAST(fact AS BLOB) FROM lines WHERE id BETWEEN ? AND ? ORDER BY id", (first + seq, first + LAST)
     ):
         if len(facts) == PAGE_FACTS or size > PAGE_BYTES:
             more = True
             break
-        named, fact = decode_fact(line)
-        if (found, named, fact.seq) != (key, run, key - first):
-            raise CorruptJournal(f"run {run}: where fact {key - first} belongs is fact {fact.seq} of run {named}")
-        facts.append(fact)
-        key += 1
+        if key != first + seq:
+            raise CorruptJournal(f"run {run}: where fact {seq} belongs is fact {key - first}")
+        facts.append(lines.fact(seq, line))
+        seq += 1
         size += len(line)
-    return Part(facts, more, ended=row[1].decode() in ENDED)
+    return Part(facts, more, ended=status in ENDED)
 
+
+# Cursors name runs, as in every log. Of one that was deleted only the moment is left, and no run of that moment is missed.
+_NUMBER = f"coalesce((SELECT number FROM runs WHERE run = ?), {LARGEST})"  # noqa: S608  (a number)
 
 _COLUMNS = {
     "runs.status = ?": "status",
@@ -205,16 +178,21 @@ def _listing(query: RunQuery, place: tuple[int, str] | None) -> tuple[str, list[
     table = "runs" if query.tag is None else "tags"
     tests = {test.format(table): getattr(query, name) for test, name in _COLUMNS.items()}
     tests = {test: value for test, value in tests.items() if value is not None}
-    values: list[object] = [*tests.values(), *(place or ()), query.limit + 1]
-    after = [] if place is None else [f"({table}.started_at, {table}.run) < (?, ?)"]
+    # No time is beyond the largest number of SQLite's, and no list longer.
+    values: list[object] = [_value(value) for value in (*tests.values(), *(place or ()), query.limit + 1)]
+    after = [] if place is None else [f"({table}.started_at, {table}.number) < (?, {_NUMBER})"]
     where = " AND ".join((*tests, *after)) or "TRUE"
-    source = "runs" if query.tag is None else "tags CROSS JOIN runs ON runs.run = tags.run"
+    source = "runs" if query.tag is None else "tags CROSS JOIN runs ON runs.number = tags.number"
     statement = (
-        f"SELECT runs.number, runs.summary FROM {source} WHERE {where} "  # noqa: S608  (words of ours; values are bound)
-        f"ORDER BY {table}.started_at DESC, {table}.run DESC LIMIT ?"
+        f"SELECT {SELECTED} FROM {source} WHERE {where} "  # noqa: S608  (words of ours; values are bound)
+        f"ORDER BY {table}.started_at DESC, {table}.number DESC LIMIT ?"
     )
     return statement, values
 
 
+def _value(value: str | int) -> str | bytes | int:
+    return bound(value) if isinstance(value, str) else max(-LARGEST, min(value, LARGEST))
+
+
 def _rows(db: sqlite3.Connection, statement: str, values: Sequence[object]) -> list[RunSummary]:
-    return [stored_summary(db, number, stored)[1] for number, stored in db.execute(statement, values).fetchall()]
+    return [stored_summary(db, row)[1] for row in db.execute(statement, values).fetchall()]

@@ -1,4 +1,4 @@
-"""The SQLite file of `SqliteLog`: its tables, how it is opened, and what its errors mean."""
+"""The SQLite file of `SqliteLog`: how it is opened, and what its errors mean."""
 
 from __future__ import annotations
 
@@ -6,49 +6,9 @@ import sqlite3
 import time
 from typing import NamedTuple
 
-import msgspec
-
 from ..data import CallerError, CorruptJournal, JourneymanError
-from ..journal import RunSummary, decode_fact, summarize
-
-SCHEMA = 1
-"""What `PRAGMA user_version` says in files of this shape."""
-
-APPLICATION = 0x4A726E6C
-"""What `PRAGMA application_id` says: "Jrnl"."""
-
-SHIFT = 32
-LAST = (1 << SHIFT) - 1
-"""A line's id is its run's number shifted by 32, plus its own number in the run; `LAST` is the largest of the latter.
-
-Thereby a run's lines are neighbours in the one tree that there is. A key of (run, seq) costs a second tree, or a table
-without row ids, where a fact of more than a thousand bytes already takes pages of its own: 10 to 40 % more CPU an append.
-"""
-
-TABLES = """
-CREATE TABLE lines (id INTEGER PRIMARY KEY, fact TEXT NOT NULL);
-CREATE TABLE runs (
-    number INTEGER PRIMARY KEY,
-    run TEXT NOT NULL UNIQUE,
-    agent TEXT NOT NULL,
-    status TEXT NOT NULL,
-    conversation TEXT,
-    started_at INTEGER NOT NULL,
-    summary TEXT NOT NULL
-);
-CREATE INDEX runs_by_start ON runs (started_at, run);
-CREATE INDEX runs_by_status ON runs (status, started_at, run);
-CREATE INDEX runs_by_agent ON runs (agent, started_at, run);
-CREATE INDEX runs_by_conversation ON runs (conversation, started_at, run) WHERE conversation IS NOT NULL;
-CREATE TABLE tags (
-    tag TEXT NOT NULL, started_at INTEGER NOT NULL, run TEXT NOT NULL, PRIMARY KEY (tag, started_at, run)
-) WITHOUT ROWID;
-CREATE VIEW facts AS
-    SELECT runs.run AS run, lines.id & 4294967295 AS seq, json_extract(lines.fact, '$.at') AS at,
-        json_extract(lines.fact, '$.kind') AS kind, lines.fact AS fact
-    FROM runs JOIN lines ON lines.id BETWEEN runs.number << 32 AND (runs.number << 32) + 4294967295;
-"""
-"""`facts` is for people with an SQLite shell. `runs.summary` may be some facts old, all other columns never are."""
+from .log_sqlite_schema import APPLICATION, LINES, ROWS, SCHEMA
+from .log_sqlite_schema_1 import carry_out, from_schema_1
 
 
 class Place(NamedTuple):
@@ -87,19 +47,28 @@ def _opened(place: Place) -> sqlite3.Connection:
 
 
 def _set_up(db: sqlite3.Connection, place: Place) -> None:
-    # Lines are decoded from bytes; decoding them to text first would only cost.
-    db.text_factory = bytes
     _check_kind(db, place.path)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute(f"PRAGMA synchronous = {place.synchronous}")
     # A small write-ahead log is soon written over instead of growing, which makes each sync cheaper (measured on ext4).
     db.execute("PRAGMA wal_autocheckpoint = 256")
-    db.execute("BEGIN IMMEDIATE" if _pragma(db, "user_version") == 0 else "BEGIN")
-    if _check_kind(db, place.path) == 0:
-        for statement in TABLES.split(";\n"):
-            db.execute(statement)
-        db.execute(f"PRAGMA application_id = {APPLICATION}")
-        db.execute(f"PRAGMA user_version = {SCHEMA}")
+    if _pragma(db, "user_version") < SCHEMA:
+        _make(db, place.path)
+
+
+def _make(db: sqlite3.Connection, path: str) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    # Of several that open it at once only the first finds something to do.
+    match _check_kind(db, path):
+        case 0:
+            carry_out(db, LINES + ROWS)
+            db.execute(f"PRAGMA application_id = {APPLICATION}")
+            db.execute(f"PRAGMA user_version = {SCHEMA}")
+        case 1:
+            from_schema_1(db)
+            db.execute(f"PRAGMA user_version = {SCHEMA}")
+        case _:
+            pass
     db.execute("COMMIT")
 
 
@@ -142,7 +111,8 @@ def explained(error: Exception, path: str) -> JourneymanError:
     code = code_of(error)
     if code in _CANNOT_OPEN:
         return CallerError(f"the journal {path} cannot be opened or written ({error}): see to its directory and rights")
-    if code in _DAMAGED:
+    # The module itself says so, without a code, of text that is none.
+    if code in _DAMAGED or "decode to UTF-8" in str(error):
         return CorruptJournal(
             f"{path} is damaged, or no SQLite database ({error}): put a backup in its place, or save what can be read "
             f"with `sqlite3 {path} .recover`"
@@ -156,23 +126,3 @@ def explained(error: Exception, path: str) -> JourneymanError:
     if isinstance(error, OverflowError | sqlite3.DataError) or code == sqlite3.SQLITE_TOOBIG:
         return CallerError(f"a fact is too large, or its time beyond all years, for the journal {path}: {error}")
     return JourneymanError(f"the journal {path} failed: {error}")
-
-
-_summary_from = msgspec.json.Decoder(RunSummary).decode
-
-
-def stored_summary(db: sqlite3.Connection, number: int, stored: bytes) -> tuple[RunSummary, RunSummary]:
-    """A run's row as it is stored, and brought up to date with the lines after it."""
-    try:
-        before = _summary_from(stored)
-    except msgspec.MsgspecError as error:
-        raise CorruptJournal(f"the row of run number {number} cannot be read: {error}") from error
-    summary = before
-    first = number << SHIFT
-    lines = db.execute(
-        "SELECT fact FROM lines WHERE id BETWEEN ? AND ? ORDER BY id", (first + summary.facts, first + LAST)
-    )
-    for (line,) in lines:
-        run, fact = decode_fact(line)
-        summary = summarize(run, summary, fact) or summary
-    return before, summary

@@ -13,10 +13,10 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
-from typing import NamedTuple, Protocol, Self, TypeAlias, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from ..journal import Fact, Page, RunQuery, RunSummary, encode_fact
+from .log_opening import OpenedOnUse
 from .log_rules import Followers, Part, check_batch, check_query, closed, cursor, following, reading
 
 T = TypeVar("T")
@@ -94,23 +94,17 @@ class Polling:
         """There is nothing to close."""
 
 
-_abandoned: list[_Opened] = []
-
-
-class ThreadedLog:
+class ThreadedLog(OpenedOnUse["_Opened"]):
     """What a log over a medium that blocks does; see the logs themselves for what they keep where.
 
     It opens its medium when it is first used. It may be used from several threads and event loops; after a fork, the
-    child opens the medium anew.
+    child opens the medium anew. The name holds no password; the address, which may, is kept where nothing is shown.
     """
 
     def __init__(self, name: str, open_medium: Callable[[], tuple[Medium, Lookout]], threads: int) -> None:
-        self._name = name
+        super().__init__(name)
         self._open_medium = open_medium
         self._threads = threads
-        self._lock = threading.Lock()
-        self._opened: _Opened | None = None
-        self._closed = False
 
     async def append(self, run: str, at: int, facts: Sequence[Fact]) -> None:
         """Append facts as numbers `at` and on, durably; raises `Conflict` if the run does not end just before `at`.
@@ -146,42 +140,8 @@ class ThreadedLog:
         await opened.ask_in_turn(run, lambda: opened.medium.delete(run))
         opened.followers.wake(run)
 
-    async def close(self) -> None:
-        """Finish what was asked, then let go of the medium; followers end with a `CallerError`."""
-        with self._lock:
-            self._closed = True
-            opened, self._opened = self._opened, None
-        if opened is not None and opened.pid == os.getpid():
-            # In a thread, which goes on even if this is cancelled: nothing is left half closed.
-            await asyncio.to_thread(opened.close)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    def __repr__(self) -> str:
-        # The name holds no password; the address, which may, is kept where nothing is shown.
-        return f"{type(self).__name__}({self._name!r})"
-
-    def _use(self) -> _Opened:
-        opened = self._opened
-        return opened if opened is not None and opened.pid == os.getpid() else self._open()
-
-    def _open(self) -> _Opened:
-        with self._lock:
-            if self._closed:
-                raise closed(f"the journal {self._name}")
-            opened = self._opened
-            if opened is not None and opened.pid != os.getpid():
-                # A parent's connection that the child closes, if only by collecting it, is closed for the parent as well.
-                _abandoned.append(opened)
-                opened = None
-            self._opened = opened = opened or _Opened(self._name, *self._open_medium(), self._threads)
-            return opened
+    def _open_here(self) -> _Opened:
+        return _Opened(self._shown, *self._open_medium(), self._threads)
 
     @staticmethod
     def _parts(opened: _Opened, run: str, *, follows: bool) -> Callable[[int], Awaitable[Part]]:

@@ -153,11 +153,11 @@ class DbosEngine:
         await self._ask(
             lambda client: client.register_queue(
                 self.name,
-                worker_concurrency=lanes.per_worker,
+                worker_concurrency=_within(lanes.per_worker, lanes.everywhere),
                 global_concurrency=lanes.everywhere,
-                partition_concurrency=lanes.per_tenant,
-                limiter=_limiter(lanes.rate),
-                partition_limiter=_limiter(lanes.tenant_rate),
+                partition_concurrency=_within(lanes.per_tenant, lanes.everywhere),
+                limiter=self._limiter(lanes.rate),
+                partition_limiter=self._limiter(lanes.tenant_rate),
                 polling_interval_sec=poll,
             )
         )
@@ -187,6 +187,13 @@ class DbosEngine:
             self._client = None
         self._database.dispose()
 
+    def _limiter(self, rate: Rate | None) -> Any:
+        if rate is None:
+            return None
+        # On SQLite DBOS notes only the second in which a job started: counted from there, a time would be over too early.
+        blur = 1.0 if self.place.schema is None else 0.0
+        return {"limit": rate.jobs, "period": rate.seconds + blur}
+
     async def _ask(self, question: Callable[[DBOSClient], T]) -> T:
         async with self._opening:
             if self._client is None:
@@ -195,7 +202,7 @@ class DbosEngine:
         return await asyncio.to_thread(put_to, self.place, lambda: question(client))
 
     def _opened(self) -> DBOSClient:
-        migrate(self.place, self._database)
+        migrate(self.place)
         return DBOSClient(
             system_database_engine=self._database,
             dbos_system_schema=self.place.schema,
@@ -206,12 +213,13 @@ class DbosEngine:
         )
 
 
+def _within(bound: int | None, outer: int | None) -> int | None:
+    # DBOS refuses a bound that is wider than the one around it; for us the closer one holds, as it would anyway.
+    return bound if bound is None or outer is None else min(bound, outer)
+
+
 def _enqueue(client: DBOSClient, options: EnqueueOptions, job: Job) -> None:
     client.enqueue(options, encode_job(job).decode())
-
-
-def _limiter(rate: Rate | None) -> Any:
-    return None if rate is None else {"limit": rate.jobs, "period": rate.seconds}
 
 
 def entry_of(row: WorkflowStatus) -> Entry:

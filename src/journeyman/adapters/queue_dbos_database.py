@@ -89,10 +89,12 @@ def _prepared(connection: Any, _: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def migrate(place: Place, engine: sa.Engine) -> None:
-    """Make the tables if they are not there: only workers do so by themselves, and a job may come before the first worker."""
-    if sa.inspect(engine).has_table("workflow_status", schema=place.schema):
-        return
+def migrate(place: Place) -> None:
+    """Make the tables, or bring them up to date: only workers do so by themselves, and a job may come before the first worker.
+
+    Whether they are there is DBOS's to say. It makes them in some fifty steps, under a lock for which it waits here; who
+    looked for one of the tables instead found it in the middle of those steps, and did not find columns.
+    """
     url = place.url.render_as_string(hide_password=False)
     if place.schema is None:
         # With these parameters DBOS opens the file itself.

@@ -11,6 +11,7 @@ import msgspec
 from pydantic_monty import Monty, MontyError, MontySession, MontyTypingError, ResourceLimits
 
 from ..programs import Compiled, ProgramError, Raised, Reason, Scope
+from .sandbox_monty_workers import end_with
 
 # The checker knows many more faults, but it also takes good programs for bad ones (rows whose values have several types). Only
 # what is certain to fail ends a program here; the rest it will meet, or not, as it runs.
@@ -79,9 +80,8 @@ class Checker:
     async def close(self) -> None:
         """End its process."""
         if self._thread is not None:
-            await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._end))
-            self._thread.shutdown(wait=False)
-            self._thread = None
+            thread, self._thread = self._thread, None
+            await end_with(thread, self._end)
 
     def _diagnostics(self, compiled: Compiled) -> list[_Diagnostic]:
         head = compiled.stubs + _LAST_LINES

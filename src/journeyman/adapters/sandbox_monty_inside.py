@@ -14,7 +14,8 @@ from ..programs import ProgramLimits
 class Names(msgspec.Struct, frozen=True, gc=False):
     """Names that no program can know: of the two host functions and of what is kept for the end.
 
-    They come from the sandbox's key, so that a snapshot finds them again in another process.
+    They come from the sandbox's key, so that a snapshot finds them again in another process. `kept` is among a program's
+    `locals()`: none may follow from another.
     """
 
     call: str
@@ -24,8 +25,11 @@ class Names(msgspec.Struct, frozen=True, gc=False):
 
 def secret_names(key: bytes) -> Names:
     """The names of a sandbox."""
-    digest = hmac.new(key, b"names of host functions", hashlib.sha256).hexdigest()[:24]
-    return Names(f"_c{digest}", f"_l{digest}", f"_k{digest}")
+
+    def name(what: str) -> str:
+        return f"_{what}{hmac.new(key, f'name of {what}'.encode(), hashlib.sha256).hexdigest()[:24]}"
+
+    return Names(name("call"), name("later"), name("kept"))
 
 
 # A value is many times larger outside than inside: a list that holds one string a million times is a million strings once it

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from typing import assert_never
 
-from ..programs import Answer, Answered, Failed, Waits
+from ..programs import Answer, Answered, Failed, ProgramError, Waits
 from ..programs.crossing import as_json_has_it
 from ..programs.recording import Recording
 from .sandbox_monty_turns import Broke, Needs, Program, Turn, Turns
@@ -14,25 +15,39 @@ from .sandbox_monty_workers import Seat, Workers
 
 
 class Drive:
-    """Carries a program on until it ends, or until all that it waits for lies outside."""
+    """Carries a program on until it ends, or until all that it waits for lies outside.
 
-    def __init__(self, workers: Workers, program: Program, recording: Recording, turns: Turns) -> None:
+    `late` are the answers that came while it waited, in the order in which they came. It hears of them where it stood then,
+    whether a snapshot tells where that was or it is run again: only so does it do the same in both cases.
+    """
+
+    def __init__(
+        self,
+        workers: Workers,
+        program: Program,
+        recording: Recording,
+        turns: Turns,
+        late: Mapping[int, Answered | Failed],
+    ) -> None:
         self._workers = workers
         self._program = program
         self._recording = recording
         self._turns = turns
+        self._late = dict(late)
         self._seat = Seat(turns.leave, lambda: turns.is_out)
         self._queue: deque[int] = deque()
-        self._running: dict[asyncio.Task[Answer], int] = {}
+        self._running: dict[asyncio.Task[None], int] = {}
 
     async def run(self, *, fresh: bool) -> Turn:
         """The last turn: an end, or the calls that nobody here can answer. Its worker is given back."""
         try:
             await self._workers.take(self._seat)
+            if not fresh:
+                self._hand_over()
             turn = await self._workers.work(self._seat, self._turns.start if fresh else self._turns.go_on)
-            while isinstance(turn, Needs) and await self._answered(turn):
+            while isinstance(turn, Needs) and (await self._answered(turn) or self._answered_late(turn)):
                 turn = await self._workers.work(self._seat, self._turns.go_on)
-            if not isinstance(turn, Broke):
+            if not (isinstance(turn, Broke) and _may_be_the_machine(turn)):
                 self._recording.expect_caught_up()
             return turn
         finally:
@@ -54,8 +69,12 @@ class Drive:
         self._workers.rest(self._seat)
         while self._running and self._recording.next_heard(needs.calls) is None:
             done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-            for task in sorted(done, key=self._running.__getitem__):
-                self._recording.answer(self._running.pop(task), task.result())
+            for task in done:
+                del self._running[task]
+            # All of them are looked at, so that asyncio need not complain of those behind the first.
+            failed = [error for task in done if (error := task.exception()) is not None]
+            if failed:
+                raise failed[0]
             self._begin()
         await self._workers.take(self._seat)
         return self._recording.next_heard(needs.calls) is not None
@@ -63,10 +82,20 @@ class Drive:
     async def _answered_alone(self, needs: Needs) -> bool:
         call_id = self._queue.popleft()
         self._workers.rest(self._seat)
-        answer = await self._call(call_id)
+        await self._call(call_id)
         await self._workers.take(self._seat)
-        self._recording.answer(call_id, answer)
         return self._recording.next_heard(needs.calls) is not None
+
+    def _answered_late(self, needs: Needs) -> bool:
+        if not self._late or self._recording.catching_up:
+            return False
+        self._hand_over()
+        return self._recording.next_heard(needs.calls) is not None
+
+    def _hand_over(self) -> None:
+        for call_id, answer in self._late.items():
+            self._recording.answer(call_id, answer)
+        self._late.clear()
 
     def _begin(self) -> None:
         # While a program catches up, what it calls anew is held back: it may turn out to be another program.
@@ -76,25 +105,11 @@ class Drive:
             call_id = self._queue.popleft()
             self._running[asyncio.create_task(self._call(call_id))] = call_id
 
-    async def _call(self, call_id: int) -> Answer:
+    async def _call(self, call_id: int) -> None:
         call = self._recording.call(call_id)
-        answer = await self._program.grant.call(call.name, call.arguments, call_id)
-        match answer:
-            case Answered():
-                try:
-                    return Answered(as_json_has_it(answer.value))
-                except ValueError as error:
-                    return Failed(f"{call.name}: {error}")
-            case Failed():
-                # The interpreter's strings are whole text, and an error may quote what is not.
-                return Failed(answer.message.encode("utf-8", "backslashreplace").decode())
-            case Waits():
-                try:
-                    return Waits(as_json_has_it(answer.info))
-                except ValueError as error:
-                    return Failed(f"{call.name} waits for something that cannot be written down: {error}")
-            case _:
-                assert_never(answer)
+        answer = _crossing(call.name, await self._program.grant.call(call.name, call.arguments, call_id))
+        # At once: the program hears of its calls in the order in which they ended, as whoever carries them out tells it later.
+        self._recording.answer(call_id, answer)
 
     async def _stop(self) -> None:
         """Tools that still run when their program has ended are cancelled, and waited for."""
@@ -105,3 +120,28 @@ class Drive:
             for task in self._running:
                 if not task.cancelled():
                     task.exception()  # heard of, so that asyncio need not complain
+
+
+def _crossing(name: str, answer: Answer) -> Answer:
+    """An answer as it can cross into a program."""
+    match answer:
+        case Answered():
+            try:
+                return Answered(as_json_has_it(answer.value))
+            except ValueError as error:
+                return Failed(f"{name}: {error}")
+        case Failed():
+            # The interpreter's strings are whole text, and an error may quote what is not.
+            return Failed(answer.message.encode("utf-8", "backslashreplace").decode())
+        case Waits():
+            try:
+                return Waits(as_json_has_it(answer.info))
+            except ValueError as error:
+                return Failed(f"{name} waits for something that cannot be written down: {error}")
+        case _:
+            assert_never(answer)
+
+
+def _may_be_the_machine(broke: Broke) -> bool:
+    """Whether a program may have come to its end here only because this machine is slower, or in trouble."""
+    return isinstance(broke.error, ProgramError) and broke.error.reason in ("timeout", "memory_exceeded", "crashed")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, assert_never, cast
 
 import msgspec
@@ -31,6 +32,10 @@ from .sandbox_monty_inside import Names, cutting, measuring, preamble
 Snapshot = FunctionSnapshot | FutureSnapshot | NameLookupSnapshot | MontyComplete
 
 
+RETURN = "__return__"
+"""What code says that ends the program by raising `KeyboardInterrupt`: an ordinary `except` of the program lets that pass."""
+
+
 class Needs(msgspec.Struct, frozen=True):
     """The program goes on when one of these calls is answered."""
 
@@ -38,9 +43,10 @@ class Needs(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """What the program has bound to `__value__`."""
+    """What the program has bound to `__value__`; `early` where it was by `return` and not because its code came to its end."""
 
     value: object
+    early: bool = False
 
 
 class Broke(msgspec.Struct, frozen=True):
@@ -92,6 +98,10 @@ class Turns:
         self._calls: dict[int, int] = {}
         self.new: list[int] = []
         """Calls that the program has made and nobody has begun yet."""
+        self.heard: list[int] = []
+        """Those whose answers it was given here, in that order."""
+        self.seconds = 0.0
+        """For how long it has computed here, without what it has only repeated."""
 
     def start(self) -> Turn:
         """From the first line."""
@@ -133,14 +143,25 @@ class Turns:
         return Paused(self._at.dump(), dict(self._calls))
 
     def _guarded(self, step: Callable[[], Turn]) -> Turn:
+        repeats = self._recording.catching_up
+        began = time.perf_counter()
         try:
             turn = step()
         except MontyError as error:
-            turn = self._broken(error)
+            turn = self._returned() if _is_return(error) else self._broken(error)
+        if not repeats:
+            self.seconds += time.perf_counter() - began
         if not isinstance(turn, Needs):
             self._at = None
             self.leave()
         return turn
+
+    def _returned(self) -> Turn:
+        try:
+            ended = self._end()
+        except MontyError as error:
+            return self._broken(error)
+        return msgspec.structs.replace(ended, early=True) if isinstance(ended, Ended) else ended
 
     def _broken(self, error: MontyError) -> Broke:
         if self._told.breach is not None:
@@ -271,13 +292,10 @@ class Turns:
         """Our id of the call that is made here, or why there can be none."""
         if self._told.breach is not None:
             return self._told.breach.message
-        try:
-            name, arguments = msgspec.json.decode(at.args[0])
-            msgspec.json.encode(arguments)  # what can be read and not be written could not be recorded
-        except (msgspec.MsgspecError, RecursionError):
-            return self._told.remember("tool_error", "the arguments of a tool are nested too deeply")
-        if not isinstance(name, str) or not isinstance(arguments, dict):
-            return "a tool is called by its name and a dict of arguments"
+        asked = self._asked(at.args)
+        if isinstance(asked, str):
+            return asked
+        name, arguments = asked
         if name not in self._program.grant.names:
             hint = did_you_mean(name, self._program.grant.names)
             return self._told.remember("unknown_tool", f"there is no tool {_cut(name)!r}{hint}")
@@ -285,7 +303,7 @@ class Turns:
             limit = ProgramError.of_limit("call_limit_exceeded", "tool calls", "tool_calls", self._program.limits)
             self._told.breach = limit
             return limit.message
-        call_id, is_new = self._recording.make(name, cast("dict[str, Any]", arguments))
+        call_id, is_new = self._recording.make(name, arguments)
         if is_new and self._recording.catching_up and at.function_name == self._names.call:
             self._recording.expect_caught_up()
             raise ReplayMismatch(f"the program was run again and made a call that was not recorded: {name}")
@@ -293,8 +311,22 @@ class Turns:
             self.new.append(call_id)
         return call_id
 
+    def _asked(self, given: Sequence[Any]) -> tuple[str, dict[str, Any]] | str:
+        """What is called and with what, or why it cannot be told."""
+        try:
+            name, arguments = msgspec.json.decode(*given)
+            msgspec.json.encode(arguments)  # what can be read and not be written could not be recorded
+        except (msgspec.MsgspecError, RecursionError):
+            return self._told.remember("tool_error", "the arguments of a tool are nested too deeply")
+        except (TypeError, ValueError):
+            name = arguments = None
+        if not isinstance(name, str) or not isinstance(arguments, dict):
+            return "a tool is called by its name and a dict of arguments"
+        return name, cast("dict[str, Any]", arguments)
+
     def _result(self, call_id: int) -> Any:
         answer = self._recording.heard(call_id)
+        self.heard.append(call_id)
         match answer:
             case Answered():
                 return {"return_value": answer.value}
@@ -305,6 +337,13 @@ class Turns:
 
     def _print(self, _: str, text: str) -> None:
         self._output.add(text)
+
+
+def _is_return(error: MontyError) -> bool:
+    if not isinstance(error, MontyRuntimeError):
+        return False
+    inner = error.exception()
+    return isinstance(inner, KeyboardInterrupt) and str(inner) == RETURN
 
 
 def _raised(kind: str, message: str) -> Any:

@@ -16,6 +16,18 @@ from ..data import CallerError
 T = TypeVar("T")
 
 
+async def end_with(threads: ThreadPoolExecutor, function: Callable[[], None]) -> None:
+    """Do the last thing that these threads are for."""
+    try:
+        ending = asyncio.get_running_loop().run_in_executor(threads, function)
+    except RuntimeError:
+        # The interpreter is at its end, which is when the loop behind blocking calls is closed: there are no threads any more.
+        function()
+        return
+    await asyncio.shield(ending)
+    threads.shutdown(wait=False)
+
+
 _CLOSED = "the sandbox was closed while a program ran in it; wait for its programs before you close it"
 
 
@@ -64,8 +76,7 @@ class Workers:
         while self._wanted:
             if not (wanted := self._wanted.popleft()).done():
                 wanted.set_exception(CallerError(_CLOSED))
-        await asyncio.shield(self._in_thread(lambda: self.pool.__exit__(None, None, None)))
-        self._threads.shutdown(wait=False)
+        await end_with(self._threads, lambda: self.pool.__exit__(None, None, None))
 
     async def take(self, seat: Seat) -> None:
         """Wait for a worker; whoever waits longest is first."""

@@ -1,6 +1,7 @@
-"""`Agent`, `Run`, `Conversation`: what users hold in their hands."""
+"""`Agent`, `Run`, `Conversation`: what users hold in their hands; agents that write programs, and their steps."""
 
 from .agent import Agent
+from .chaining import then, then_sync
 from .conversation import Conversation
 from .explain import Explanation
 from .keeping import (
@@ -29,6 +30,8 @@ from .waiting import (
     RunAgain,
     answer,
     answer_sync,
+    cancel_run,
+    cancel_run_sync,
     parse_answer,
     pending_calls,
     pending_calls_sync,
@@ -56,6 +59,8 @@ __all__ = [
     "advance_sync",
     "answer",
     "answer_sync",
+    "cancel_run",
+    "cancel_run_sync",
     "check_resume",
     "check_resume_sync",
     "create",
@@ -71,4 +76,6 @@ __all__ = [
     "pending_calls_sync",
     "resume",
     "resume_sync",
+    "then",
+    "then_sync",
 ]

@@ -19,16 +19,19 @@ from ..journal import Log
 from ..loop import Hooks, Plan, blocking, blocking_iterator, run_blocking
 from ..models import Model
 from ..observe import AgentStep, Callbacks
+from ..programs import Programs
+from ..schema.signatures import Signature
 from ..tools import Tool, by_name
 from .explain import Explanation, explanation
 from .known import remember
+from .offering import Offered, limits_with, offered
 from .options import Mode, RunOptions
 from .planning import make_plan
-from .prompts import Instructions, SystemPrompt
+from .prompts import Instructions, Prompt, SystemPrompt
 from .result import RunResult
 from .run import Run
 from .stream import Stream
-from .stretch import Definition, Prompt, Stretch
+from .stretch import Definition, Stretch
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -43,7 +46,8 @@ class AgentOptions(TypedDict, total=False):
     `check` is called with each output and gives it back, changed or not, or raises `OutputError` to have the model mend
     it. `deps_type` is for the type checkers alone. Limits can be given one by one or as one `limits`. `journal` is where
     runs are kept: a URL or a log; by default each run has one in memory. `hooks` are functions that may change what is sent
-    and done. `secret` makes the tokens that approvals then have to show.
+    and done. `secret` makes the tokens that approvals then have to show. With `programs` the model may write programs, which
+    call tools (docs/programs.md).
     """
 
     name: str
@@ -59,15 +63,18 @@ class AgentOptions(TypedDict, total=False):
     max_tool_calls: int | None
     max_retries: int
     max_model_retries: int | None
+    max_depth: int | None
+    turn_budget: int | None
     deadline: float | None
     journal: str | Log | None
     callbacks: Callbacks | None
     mode: Mode
     hooks: Hooks | None
     secret: str | Secret | None
+    programs: Programs | None
 
 
-_LIMITS = ("max_iterations", "max_cost", "max_tokens", "max_tool_calls", "max_retries", "max_model_retries", "deadline")
+_LIMITS = Limits.__struct_fields__
 
 
 class Agent(Generic[T]):
@@ -169,11 +176,16 @@ class Agent(Generic[T]):
         copy._goes_on = True
         return copy
 
-    def as_tool(self, *, name: str | None = None, description: str | None = None) -> Tool[..., Any]:
-        """A tool that hands a task to this agent; its run has a journal of its own and is counted with the caller's."""
+    def as_tool(
+        self, *, name: str | None = None, description: str | None = None, formerly: str | Iterable[str] = ()
+    ) -> Tool[..., Any]:
+        """A tool that hands a task to this agent; its run has a journal of its own and is counted with the caller's.
+
+        `formerly`: the names that the tool had before, as in `ToolOptions`.
+        """
         from .child import agent_tool  # noqa: PLC0415  (it makes runs of agents, which this file defines)
 
-        return agent_tool(self, name or self.name, description)
+        return agent_tool(self, name or self.name, description, formerly)
 
     def explain(self, prompt: Prompt, **options: Unpack[RunOptions]) -> Explanation:
         """The request that a run with this prompt would send first, and where each part of it comes from; sends nothing."""
@@ -186,17 +198,32 @@ class Agent(Generic[T]):
     def plan(self) -> Plan:
         """What the loop is told of this agent."""
         prompt = self._options.get("system_prompt", "")
+        offered = self._offered
         return make_plan(
             agent=self.name,
             model=self.model,
-            tools=self.tools,
-            output_type=self.output_type,
+            tools=self.tools if offered is None else offered.tools,
+            programs=None if offered is None else offered.offer,
+            shown=None if offered is None else offered.shown,
+            output_type=self.output_type if offered is None else offered.output_type,
             check=self._options.get("check"),
             settings=self._options.get("settings", Settings()),
-            limits=self.limits,
+            limits=limits_with(self._options.get("programs"), self.limits),
             prompt=prompt if isinstance(prompt, str) else "",
             hooks=self._options.get("hooks"),
         )
+
+    @property
+    def signature(self) -> Signature | None:
+        """What its programs are given and have to return; None where its output need not come from a program."""
+        return None if self._offered is None else self._offered.offer.signature
+
+    @functools.cached_property
+    def _offered(self) -> Offered | None:
+        programs = self._options.get("programs")
+        if programs is None:
+            return None
+        return offered(programs, self.tools, self.model, self.output_type, lambda: self._options.get("secret"))
 
     async def __aenter__(self) -> Agent[T]:
         if hasattr(self.model, "__aenter__"):
@@ -224,7 +251,9 @@ class Agent(Generic[T]):
         if self._definition is None:
             self._definition = Definition(
                 plan=self.plan,
-                instructions=self._instructions,
+                instructions=self._instructions
+                if self._offered is None
+                else self._instructions.with_guide(self._offered.guide),
                 journal=self._options.get("journal"),
                 opened=None,
                 callbacks=self._options.get("callbacks"),

@@ -2,38 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..data import CallerError, JourneymanError, ModelUsage, usage_since
 from ..journal import ChildFinished, ChildStarted, Parent, RunState, exists
 from ..loop import Drive
-from ..schema import result_text
-from ..tools import ChildPending, RunContext, Tool
+from ..schema.signatures import InputsSchema
+from ..tools import ChildPending, RunContext, Tool, ToolOptions
+from .offering import GO_ON
 from .stretch import Stretch
+from .waiting import AgentTool
 
 if TYPE_CHECKING:
     from .agent import Agent
 
 
-def agent_tool(agent: Agent[Any], name: str, description: str | None) -> Tool[..., Any]:
+def agent_tool(
+    agent: Agent[Any], name: str, description: str | None, formerly: str | Iterable[str] = ()
+) -> Tool[..., Any]:
     """The tool; it may be run again after a crash, because it then takes up the run that it began."""
 
-    async def delegate(context: RunContext[Any], task: str) -> str:
-        parent = context.host
-        if not isinstance(parent, Drive):
-            raise CallerError(f"{name} hands its task to an agent and can only be called within a run")
-        return await _delegated(agent, parent, context, task)
+    async def delegate(context: RunContext[Any], task: str) -> Any:
+        return await _delegated(agent, context, task, None)
 
-    words = (
-        description or f"Hand a task to the agent {name!r} and get its answer. Say in the task all that it has to know."
-    )
-    return Tool(delegate, name=name, description=words, idempotent=True)
+    async def delegate_inputs(context: RunContext[Any], inputs: dict[str, Any]) -> Any:
+        return await _delegated(agent, context, GO_ON, inputs)
+
+    options: ToolOptions = {"name": name, "formerly": formerly, "idempotent": True}
+    signature = agent.signature
+    if signature is None or not signature.parameters:
+        words = f"Hand a task to the agent {name!r} and get its answer. Say in the task all that it has to know."
+        options["description"] = description or words
+        return AgentTool(lambda: agent.plan, delegate, **options)
+    words = f"Have the agent {name!r} do its work on these inputs, and get what it returns: {signature.public}"
+    options["description"] = description or words
+    tool = AgentTool(lambda: agent.plan, delegate_inputs, **options)
+    tool.schema = InputsSchema.of(tool.schema, signature)
+    return tool
 
 
-async def _delegated(agent: Agent[Any], parent: Drive, context: RunContext[Any], task: str) -> str:
+async def _delegated(agent: Agent[Any], context: RunContext[Any], task: str, inputs: dict[str, Any] | None) -> Any:
+    parent = context.host
+    if not isinstance(parent, Drive):
+        raise CallerError(f"{context.tool_name} hands its task to an agent and can only be called within a run")
     stretch: Stretch[Any] = Stretch(
         agent.definition,
-        {"deps": context.deps, "journal": parent.world.log},
+        {"deps": context.deps, "journal": parent.world.log, "data": inputs},
         parent=Parent(context.run_id, context.call_id),
         ledger=parent.world.ledger,
     )
@@ -45,7 +60,9 @@ async def _delegated(agent: Agent[Any], parent: Drive, context: RunContext[Any],
         for item in usage_since(stretch.drive.state.used, counted):
             # What the child used before the crash is on its own page only; the pages above have not heard of it.
             parent.world.ledger.charge(item)
+        parent.world.ledger.count_turns(_turns(stretch.drive.state) - (0 if call is None else call.turns))
     else:
+        parent.world.ledger.check_depth()
         # The parent's word of the child before the child's first fact: a crash between them leaves the id of a run that is
         # begun when the parent goes on. The other way round it would leave a run that looks as if somebody had to take it up.
         await stretch.start(task, run_id=begun)
@@ -61,10 +78,17 @@ async def _delegated(agent: Agent[Any], parent: Drive, context: RunContext[Any],
         await _count(stretch.drive.state, counted, parent, context.call_id)
     if result.status == "waiting":
         raise ChildPending
-    return result_text(result.output)
+    seen_by_model = call is None or not call.parent
+    return agent.signature.visible(result.output) if agent.signature is not None and seen_by_model else result.output
 
 
 async def _count(child: RunState, counted: tuple[ModelUsage, ...], parent: Drive, call_id: str) -> None:
     used = usage_since(child.used, counted)
-    if used:
-        await parent.record_in_turn(ChildFinished(call_id=call_id, run=child.run, used=used))
+    call = parent.state.call(call_id)
+    turns = _turns(child) - (0 if call is None else call.turns)
+    if used or turns:
+        await parent.record_in_turn(ChildFinished(call_id=call_id, run=child.run, used=used, turns=turns))
+
+
+def _turns(run: RunState) -> int:
+    return run.iterations + run.turns_below

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
 from ..data import Limits, Message, Secret
@@ -20,7 +20,7 @@ class RunOptions(TypedDict, total=False):
     `deps` is handed to tools and prompt functions. `history` is what was said before: a result (continued by reference if
     it is in the same journal) or messages. `limits` replaces the agent's limits as a whole. `conversation` and `tags` are
     for finding the run again. `secret` makes the tokens of pending calls, which an approval then has to show; by default it
-    is that of the environment (JOURNEYMAN_SECRET).
+    is that of the environment (JOURNEYMAN_SECRET). `data` is what the run's programs may read, beside what the agent's may.
     """
 
     deps: Any
@@ -32,3 +32,4 @@ class RunOptions(TypedDict, total=False):
     conversation: str | None
     tags: Sequence[str]
     secret: str | Secret | None
+    data: Mapping[str, Any] | None

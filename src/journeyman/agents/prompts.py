@@ -1,4 +1,4 @@
-"""The words before the user's: each with a label that says where they come from."""
+"""What a run is asked, and the words before it: each with a label that says where they come from."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from ..data import Message, Part
 from ..journal import Instruction
 from ..tools import RunContext
+
+Prompt = str | Sequence[str | Part | Message] | None
+"""What a run is asked: words, words and media, whole messages, or nothing."""
 
 PromptFunction = Callable[..., str | Awaitable[str]]
 SystemPrompt = str | PromptFunction | Sequence[str | PromptFunction]
@@ -23,11 +27,15 @@ class Instructions:
         self.is_fixed = all(isinstance(item, str) for item in self._prompts)
         self._fixed = self._labelled([str(item) for item in self._prompts]) if self.is_fixed else ()
 
+    def with_guide(self, guide: Callable[[], Instruction]) -> Instructions:
+        """The same and what the framework tells of programs, which is asked for once, at the first run."""
+        return Instructions(self._prompts, (*self._framework, guide()))
+
     async def for_run(self, context: Callable[[], RunContext[Any]]) -> tuple[Instruction, ...]:
         """The instructions of a run; `context` is called only if a function asks for it."""
         if self.is_fixed:
             return self._fixed
-        return self._labelled([await _text(item, context) for item in self._prompts])
+        return self._labelled([item if isinstance(item, str) else await asked(item, context) for item in self._prompts])
 
     def _labelled(self, texts: Sequence[str]) -> tuple[Instruction, ...]:
         names = [
@@ -38,8 +46,18 @@ class Instructions:
         return (*own, *self._framework)
 
 
-async def _text(item: str | PromptFunction, context: Callable[[], RunContext[Any]]) -> str:
-    if isinstance(item, str):
-        return item
-    said = item(context()) if inspect.signature(item).parameters else item()
+async def asked(function: Callable[..., Any], context: Callable[[], RunContext[Any]]) -> Any:
+    """What a function of the developer's gives, sync or async, with the context if it takes one."""
+    said = function(context()) if inspect.signature(function).parameters else function()
     return await said if inspect.isawaitable(said) else said
+
+
+def said_by(prompt: Prompt) -> tuple[Message, ...]:
+    """A prompt as messages."""
+    if prompt is None:
+        return ()
+    items = [prompt] if isinstance(prompt, str) else prompt
+    messages = [item for item in items if isinstance(item, Message)]
+    parts = [item for item in items if not isinstance(item, Message)]
+    # What is not a message yet is said by the user, after those that are.
+    return (*messages, Message.user(parts)) if parts else tuple(messages)

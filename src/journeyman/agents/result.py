@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..compose import cost
 from ..data import JourneymanError, Message, Usage, dollars
 from ..journal import Checkpoint, Fact, Log, RunState
 from ..observe import AgentStep, plain_output, steps_of
+from ..schema.signatures import Signature
 from .waiting import PendingCall
 
 Output = TypeVar("Output", covariant=True)  # noqa: PLC0105  (a user sees this name in hints; Output_co says nothing)
@@ -24,7 +25,8 @@ class RunResult(Generic[Output]):
 
     `output` is None unless the run is finished. `error` is set in results of `run_parallel` alone; everything else raises
     it. `pending` are the calls that somebody has to answer, those of runs below this one included, `wakes_at` is when
-    something can be done without an answer (a deadline is over, a tool can be asked again), None for never.
+    something can be done without an answer (a deadline is over, a tool can be asked again), None for never. `signature` is what
+    the output comes from a program for, where it does.
     """
 
     output: Output
@@ -34,6 +36,7 @@ class RunResult(Generic[Output]):
     error: BaseException | None = None
     pending: tuple[PendingCall, ...] = ()
     wakes_at: datetime | None = None
+    signature: Signature | None = field(default=None, repr=False)
 
     @property
     def run_id(self) -> str:
@@ -65,6 +68,11 @@ class RunResult(Generic[Output]):
         """Dollars for this run and its children; None if one of the prices is not known."""
         nano = cost(self.state.used)
         return None if nano is None else dollars(nano)
+
+    @property
+    def return_value(self) -> Any:
+        """What a program of the run returned as its output; None where none did."""
+        return None if self.state.returned is None else self.state.returned.value
 
     @property
     def finish(self) -> str | None:

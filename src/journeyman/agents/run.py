@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Generic, Literal, TypeVar
 
 from ..data import CallerError, TextDelta
-from ..journal import Fact, ModelRequested, ModelResponded, Noted, RunState, Stamped
+from ..journal import Fact, ModelRequested, ModelResponded, Noted, RunCancelled, RunState, Stamped
 from ..loop import blocking, blocking_iterator
 from ..observe import AgentStep, Event, EventView, Reader, StepView
 from .options import RunOptions
 from .result import RunResult
 from .stretch import Defined, Stretch, taken_up
+from .waiting import cancel_run, end_tree
 
 T = TypeVar("T")
 
@@ -111,10 +112,29 @@ class Run(Generic[T]):
         return seq
 
     async def cancel(self) -> None:
-        """Cut the run off at once and wait until it is: the request is closed, async tools are cancelled."""
-        if self._task is not None and not self._task.done():
+        """Cut the run off at once and wait until it is: the request is closed, async tools are cancelled.
+
+        One that waits or is paused is given up, with the runs below it for which it waits: `result` then says so, and
+        `journeyman.resume` takes it up again all the same. Nothing happens to a run that has ended. Raises `Conflict` where
+        somebody else has taken the run up meanwhile.
+        """
+        if self._task is None:
+            self._stretch.drive.record(RunCancelled())
+            await self._stretch.drive.commit()
+        elif not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
+            if any(call.waits_for_child for call in self.snapshot.calls):
+                await end_tree(self.id, journal=self._stretch.journal)
+            return
+        elif self.snapshot.ended:
+            return
+        else:
+            await cancel_run(self.id, journal=self._stretch.journal)
+            self._stretch = await taken_up(self._agent, self.id, {}, self._options, only_if_due=True)
+        # There is nothing left to do but to close what is open, and to have a result that says so.
+        self._task = asyncio.create_task(self._stretch.work())
+        await asyncio.wait([self._task])
 
     async def facts(self, after: int = -1) -> AsyncIterator[Fact]:
         """The facts after a number: those of the past, then each as it becomes durable."""

@@ -13,35 +13,33 @@ import msgspec
 from msgspec.structs import replace
 
 from ..compose import clock, cost, get_model_rates, new_memory_log, new_run_id, open_journal
-from ..data import CallerError, Limits, Message, Part, Secret, ToolResult, failure_of
+from ..data import CallerError, Limits, Message, Secret, failure_of
 from ..guard import Ledger
 from ..journal import (
-    CallState,
     Checkpoint,
-    Fact,
     Instruction,
     Log,
     Parent,
     RunResumed,
     RunStarted,
     RunState,
-    ToolResolved,
     begin,
     load,
 )
 from ..loop import Control, Drive, Opening, Plan, Track, TrackedModel, World, surroundings
 from ..models import Model
 from ..observe import Callbacks, CallbackTap, Feed, plain_output
+from ..programs.protocol import data_words
+from ..schema import OutputError
 from ..tools import RunContext
+from .offering import run_data
 from .options import Mode, RunOptions
-from .prompts import Instructions
+from .prompts import Instructions, Prompt, said_by
 from .result import RunResult, with_run_id
 from .waiting import (
     Answer,
     calls_of,
-    free_children,
-    goes_on,
-    is_over,
+    found,
     moment,
     record_answers,
     secret_of,
@@ -52,9 +50,6 @@ from .waiting import (
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-Prompt = str | Sequence[str | Part | Message] | None
-"""What is new: words, words and media, whole messages, or nothing."""
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +103,7 @@ class Stretch(Generic[T]):
         """Begin a new run, of this id if one is given; nothing is written yet."""
         self._run_id = run_id
         inherited, continues, said = self._history(self.options.get("history"))
-        said = (*said, *_messages(prompt))
+        said = (*said, *said_by(prompt))
         if not said and inherited is None:
             raise CallerError("there is nothing to ask: give a prompt, or a history to go on from")
         await self._or_close(self._begin(said, inherited, continues))
@@ -117,25 +112,42 @@ class Stretch(Generic[T]):
         """Begin a new run that goes on from a place in another; only its first fact is written."""
         await self._or_close(self._branch(run, at, prompt))
 
-    async def reopen(self, run: str, answers: Mapping[str, Answer] | None = None, *, only_if_due: bool = False) -> None:
+    async def reopen(
+        self,
+        run: str,
+        answers: Mapping[str, Answer] | None = None,
+        *,
+        only_if_due: bool = False,
+        anyway: bool = True,
+    ) -> None:
         """Take up a run where its journal ends; `only_if_due` leaves one alone that rests for another reason than a crash.
 
-        A run that waits and for which nothing can be done is left alone in any case.
+        A run that waits and for which nothing can be done is left alone in any case. Unless `anyway`, one of another agent is
+        refused.
         """
-        await self._or_close(self._reopen(run, answers or {}, only_if_due=only_if_due))
+        await self._or_close(self._reopen(run, answers or {}, only_if_due=only_if_due, anyway=anyway))
 
     async def _branch(self, run: str, at: int | None, prompt: Prompt) -> None:
         base = await load(await self._open(), run, at)
-        place = Checkpoint(run, base.state.next_seq - 1)
-        await self._begin(_messages(prompt), base.state, place)
+        last = base.state.next_seq - 1
+        if at is not None and at != last:
+            last = last if at > last else (await load(self._log, run)).state.next_seq - 1
+            raise CallerError(
+                f"run {run} has no fact {at} to go on from (at=); its facts are numbered from 0 to {last}"
+            )
+        place = Checkpoint(run, last)
+        await self._begin(said_by(prompt), base.state, place)
         await self.drive.commit()
 
-    async def _reopen(self, run: str, answers: Mapping[str, Answer], *, only_if_due: bool) -> None:
+    async def _reopen(self, run: str, answers: Mapping[str, Answer], *, only_if_due: bool, anyway: bool) -> None:
         await self._open()
         if answers:
-            await record_answers(self._log, run, answers, self._secret, takes_over=True)
+            tree = await tree_of(self._log, run)
+            self._check_agent(tree[0].state, anyway=anyway)
+            await record_answers(self._log, tree, answers, self._secret, takes_over=True, plan=self.agent.plan)
         loaded = await load(self._log, run)
         state = loaded.state
+        self._check_agent(state, anyway=anyway)
         if state.fingerprint != self.agent.plan.fingerprint:
             log.warning(
                 "run %s goes on with another prompt, other tools or another output type than it began with", run
@@ -149,31 +161,23 @@ class Stretch(Generic[T]):
             text = state.messages[-1].text if state.messages else ""
             self.drive.value = self.output_of(state.output, text)
             return
-        found = await self._found(state)
-        self._rests = not found if state.status == "waiting" else only_if_due and state.status != "running"
+        # Of one that is left alone no tool is asked: what it said would be lost.
+        left_alone = only_if_due and state.status not in ("running", "waiting")
+        facts = [] if left_alone else await found(state, self.drive)
+        self._rests = not facts if state.status == "waiting" else left_alone
         if self._rests:
             return
         self.drive.record(RunResumed(limits=limits))
-        for fact in found:
+        for fact in facts:
             self.drive.record(fact)
         await self.drive.commit()
 
-    async def _found(self, state: RunState) -> list[Fact]:
-        """What there is to tell a run that was at rest: calls that waited long enough, and runs below that can go on."""
-        pending = [call for call in state.calls if call.phase == "pending"]
-        if not pending:
-            return []
-        now = self.drive.world.clock()
-        found: list[Fact] = [
-            ToolResolved(call_id=call.call.id, result=ToolResult(call.call.id, _too_late(call), is_error=True))
-            for call in pending
-            if is_over(call, now)
-        ]
-        if any(call.waits_for_child and not is_over(call, now) for call in pending):
-            tree = await tree_of(self._log, state.run)
-            found += free_children(tree, goes_on(tree, now), ())
-        asked = [call for call in pending if not is_over(call, now)]
-        return [*found, *await self.drive.calling.poll(asked)]
+    def _check_agent(self, state: RunState, *, anyway: bool) -> None:
+        if state.agent != self.agent.plan.agent and not anyway:
+            raise CallerError(
+                f"run {state.run} is one of agent {state.agent!r}, not of {self.agent.plan.agent!r}; pass that agent, or "
+                "anyway=True to go on with this one"
+            )
 
     async def work(self) -> RunResult[T]:
         """Drive the run until it rests; raises what ended it badly, with the run's id."""
@@ -215,7 +219,15 @@ class Stretch(Generic[T]):
 
     def result(self, error: BaseException | None = None) -> RunResult[T]:
         """What the run came to so far."""
-        return RunResult(self.drive.value, self.drive.state, tuple(self.drive.facts), self.journal, error)
+        offer = self.agent.plan.programs
+        return RunResult(
+            self.drive.value,
+            self.drive.state,
+            tuple(self.drive.facts),
+            self.journal,
+            error,
+            signature=None if offer is None else offer.signature,
+        )
 
     def failed(self, error: BaseException) -> RunResult[T]:
         """A result that holds an error instead of an output, even if the run could not begin."""
@@ -233,19 +245,32 @@ class Stretch(Generic[T]):
             return text
         try:
             return self.agent.plan.output.load(stored)
-        except ValueError:
+        except (OutputError, ValueError):
+            # Words were asked for and a program returned something else, or the type is another one since.
             return plain_output(stored, text)
 
     async def _begin(self, said: tuple[Message, ...], inherited: RunState | None, continues: Checkpoint | None) -> None:
         options, plan = self.options, self.agent.plan
         self._find_track(said=said, parent=self._parent, continues=continues)
         run = self._run_id or (new_run_id() if self._track is None else self._track.run)
-        instructions = await self.agent.instructions.for_run(
-            lambda: RunContext(deps=options.get("deps"), run_id=run, agent=plan.agent, model=plan.model.name)
-        )
+
+        def context() -> RunContext[Any]:
+            return RunContext(deps=options.get("deps"), run_id=run, agent=plan.agent, model=plan.model.name)
+
+        instructions = await self.agent.instructions.for_run(context)
+        before = {} if inherited is None else inherited.data
+        data = None
+        if said or inherited is None:
+            # A branch goes on from the middle of a turn, perhaps of a program's: what that may read stays what it was.
+            data = await run_data(plan.programs, options.get("data"), context, before)
+        readable = before if data is None else data
+        if readable and plan.programs is not None:
+            instructions = (*instructions, Instruction("data", data_words(plan.programs, readable)))
         # What is the same as before is not written down again.
         same = inherited is not None and inherited.instructions == instructions
         started = self._started(said, None if same else instructions, continues)
+        if data is not None:
+            started = replace(started, data=data)
         if inherited is None or inherited.fingerprint != plan.fingerprint:
             started = replace(started, signatures=plan.signatures)
         if self._track is not None:
@@ -285,7 +310,8 @@ class Stretch(Generic[T]):
             raise
 
     def _drive(self, state: RunState, limits: Limits, **known: Any) -> None:
-        ledger = Ledger(limits, cost, used=state.used, parent=self._parent_ledger)
+        turns = state.iterations + state.turns_below
+        ledger = Ledger(limits, cost, used=state.used, turns=turns, parent=self._parent_ledger)
         plan, track = self.agent.plan, self._track
         world = World(
             log=self._log,
@@ -338,11 +364,17 @@ class Stretch(Generic[T]):
 
 
 async def taken_up(
-    agent: Defined, run: str, answers: Mapping[str, Answer], options: RunOptions, *, only_if_due: bool = False
+    agent: Defined,
+    run: str,
+    answers: Mapping[str, Answer],
+    options: RunOptions,
+    *,
+    only_if_due: bool = False,
+    anyway: bool = False,
 ) -> Stretch[Any]:
     """The next stretch of a run that rests."""
     stretch: Stretch[Any] = Stretch(agent.definition, options, streams=True)
-    await stretch.reopen(run, answers, only_if_due=only_if_due)
+    await stretch.reopen(run, answers, only_if_due=only_if_due, anyway=anyway)
     return stretch
 
 
@@ -354,18 +386,3 @@ async def _check_price(model: Model) -> None:
             f"max_cost cannot be kept: there is no price for {model.name}; "
             "set one with set_model_rates(model, Rates(…)) or use max_tokens"
         )
-
-
-def _messages(prompt: Prompt) -> tuple[Message, ...]:
-    if prompt is None:
-        return ()
-    items = [prompt] if isinstance(prompt, str) else prompt
-    messages = [item for item in items if isinstance(item, Message)]
-    parts = [item for item in items if not isinstance(item, Message)]
-    # What is not a message yet is said by the user, after those that are.
-    return (*messages, Message.user(parts)) if parts else tuple(messages)
-
-
-def _too_late(call: CallState) -> str:
-    wanted = "approved" if call.reason == "approval" else "answered"
-    return f"Nobody {wanted} this call before its time was over."

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from ..agents import Agent, RunResult, advance, create, resume
+from ..agents.waiting import end_tree
 from ..compose import clock
 from ..data import CallerError, Conflict, JourneymanError, failure_of
-from ..journal import Log, RunCancelled, RunFailed, RunState, load
+from ..journal import Checkpoint, Log, RunFailed, RunState, load
 from ..queues import Engine, Job, Lost, Workbench, after_failure, is_worth_another_try, named_run
 from .leased import Drained, LeasedLog
 from .queue import queue_tag
@@ -119,9 +120,11 @@ class Carrier:
                 run_id=job.run,
                 journal=leased,
                 deps=self._deps,
+                history=None if job.history is None else await _said_before(leased, job.history),
                 limits=job.limits,
                 conversation=job.conversation,
                 tags=(*job.tags, queue_tag(self._queue)),
+                data=job.data,
             )
         before = (await load(leased, job.run)).state
         rests = before.ended or before.status == "paused"
@@ -214,10 +217,8 @@ class Carrier:
         if job.run not in self._told:
             return "cut off"
         self._told.discard(job.run)
-        state = (await load(self._journal, job.run)).state
-        if not state.ended:
-            # It was cut off before its loop had begun, which else writes this.
-            await self._journal.append(job.run, state.next_seq, [RunCancelled(seq=state.next_seq, at=clock())])
+        # Those below that wait; and the run itself, if it was cut off before its loop had begun, which else writes its end.
+        await end_tree(job.run, journal=self._journal)
         return "cancelled"
 
     async def _try_again(self, job: Job, error: BaseException) -> str:
@@ -241,5 +242,11 @@ class Carrier:
     def _next(self, job: Job, state: RunState) -> Job:
         turn = job.turn + 1 if job.facts == state.next_seq else 0
         # What the run began with is in its journal by now; a new run after this one has to be told.
-        said = job.input if job.policy.restart == "permanent" else ()
-        return replace(job, facts=state.next_seq, turn=turn, failures=0, input=said)
+        said, data = (job.input, job.data) if job.policy.restart == "permanent" else ((), None)
+        return replace(job, facts=state.next_seq, turn=turn, failures=0, input=said, data=data)
+
+
+async def _said_before(journal: Log, place: Checkpoint) -> RunResult[Any]:
+    """A run up to a place, as `create` takes it: in the same journal, so that it is referred to and not copied."""
+    before = await load(journal, place.run, place.seq)
+    return RunResult(None, before.state, before.facts, journal)

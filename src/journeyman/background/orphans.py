@@ -6,9 +6,10 @@ import logging
 
 from msgspec.structs import replace
 
+from ..agents.waiting import end_tree
 from ..compose import clock
 from ..data import Conflict, Failure
-from ..journal import Fact, Log, RunCancelled, RunFailed, RunQuery, RunState, load
+from ..journal import Fact, Log, RunFailed, RunQuery, RunState, load
 from ..queues import Engine
 from .queue import next_job, queue_tag
 
@@ -45,7 +46,7 @@ async def _looked_after(journal: Log, engine: Engine, run: str) -> bool:
         return True
     match newest.state:
         case "cancelled":
-            return await _ended(journal, state, RunCancelled())
+            return bool(await end_tree(run, journal=journal))
         case "dead":
             failure = Failure("WorkersLost", "too many workers died while they carried this run out")
             return await _ended(journal, state, RunFailed(failure=failure))
@@ -53,7 +54,7 @@ async def _looked_after(journal: Log, engine: Engine, run: str) -> bool:
             return False
 
 
-async def _ended(journal: Log, state: RunState, fact: RunCancelled | RunFailed) -> bool:
+async def _ended(journal: Log, state: RunState, fact: RunFailed) -> bool:
     stamped: Fact = replace(fact, seq=state.next_seq, at=clock())
     try:
         await journal.append(state.run, state.next_seq, [stamped])

@@ -4,41 +4,45 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, Literal, TypedDict, Unpack
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, Literal, Unpack, cast
 
 from msgspec.structs import replace
 
 from ..agents import answer
-from ..compose import clock, new_run_id, open_engine, open_journal
-from ..data import CallerError, Conflict, Limits, Message, Part, Secret
-from ..journal import Log, RunCancelled, RunFailed, RunFinished, RunPaused, RunState, load
-from ..queues import FIRST, Engine, Entry, Job, Placement, Policy, Timetable, named_run
+from ..agents.waiting import end_tree
+from ..compose import new_run_id, open_engine, open_journal
+from ..data import CallerError, Message, Secret
+from ..journal import (
+    Checkpoint,
+    Fact,
+    Log,
+    RunCancelled,
+    RunFailed,
+    RunFinished,
+    RunPaused,
+    RunStarted,
+    RunState,
+    exists,
+    load,
+)
+from ..queues import Engine, Entry, Job, Timetable, named_run
+from .terms import (
+    ENQUEUE,
+    SCHEDULE,
+    EnqueueOptions,
+    Prompt,
+    ScheduleOptions,
+    check_options,
+    delay_of,
+    job_of,
+    may_be_same,
+)
 
 Cancelled = Literal["withdrawn", "told", "cancelled", "ended"]
 """What `cancel` came to: the run had not begun; its worker is told; it rested and is cancelled; it had ended before."""
 
-_TRIES = 5
-_ALL = 200
 _LOOK = 0.1  # seconds between two looks whether a run has begun
-
-
-class EnqueueOptions(TypedDict, total=False):
-    """What may be said of a run in the background.
-
-    Two calls with the same `dedup_key`, for the same agent, are one run, whenever they come. Of the jobs that wait, those of
-    the lowest `priority` start first (100 if nothing is said); those of one `tenant` share a lane. `delay` is in seconds.
-    `policy` says when the run is restarted. The others are as in `Agent.run`.
-    """
-
-    dedup_key: str | None
-    priority: int
-    tenant: str
-    delay: float
-    policy: Policy
-    limits: Limits | None
-    conversation: str | None
-    tags: Sequence[str]
 
 
 class Queue:
@@ -52,31 +56,28 @@ class Queue:
         self.log = log
         self.name = name
 
-    async def enqueue(
-        self, agent: str, prompt: str | Sequence[str | Part | Message], **options: Unpack[EnqueueOptions]
-    ) -> str:
+    async def enqueue(self, agent: str, prompt: Prompt, **options: Unpack[EnqueueOptions]) -> str:
         """Put a run into the queue and give its id, once that is durable; the run itself begins when a worker has room.
 
-        Raises `CallerError` for names and numbers that cannot be, and for a `dedup_key` that stands for something else.
+        Raises `CallerError` for names and numbers that cannot be, for a `dedup_key` that stands for something else, and for a
+        `history` that is not there or still at work.
         """
+        check_options(options, ENQUEUE)
         key = options.get("dedup_key")
         run = new_run_id() if key is None else named_run(self.name, agent, key)
-        job = _job(run, agent, prompt, options)
-        await self.engine.put(job, _delay(options))
+        delay = delay_of(options)
+        job = job_of(run, agent, prompt, options, await self._place(options.get("history")))
+        await self.engine.put(job, delay)
         if key is not None:
             await self._check_same(job, key)
         return run
 
     async def schedule(
-        self,
-        name: str,
-        cron: str,
-        agent: str,
-        prompt: str | Sequence[str | Part | Message],
-        **options: Unpack[ScheduleOptions],
+        self, name: str, cron: str, agent: str, prompt: Prompt, **options: Unpack[ScheduleOptions]
     ) -> None:
         """Begin such a run again and again, at the times of `cron`; replaces the timetable of that name."""
-        job = _job(name, agent, prompt, options)
+        check_options(options, SCHEDULE)
+        job = job_of(name, agent, prompt, options, await self._place(options.get("history")))
         table = Timetable(
             name=name,
             cron=cron,
@@ -111,25 +112,17 @@ class Queue:
         await self.engine.put(next_job(state, newest))
 
     async def cancel(self, run: str) -> Cancelled:
-        """Cancel a run, wherever it is. Raises `CallerError` for one that neither queue nor journal knows."""
+        """Cancel a run, wherever it is, with the runs below it.
+
+        Raises `CallerError` for one that neither queue nor journal knows, `Conflict` where somebody beside the queue is at
+        work on it.
+        """
         taken = await self.engine.withdraw(run)
         if any(entry.state == "working" for entry in taken):
             return "told"
-        for _ in range(_TRIES):
-            try:
-                state = (await load(self.log, run)).state
-            except CallerError:
-                if taken:
-                    return "withdrawn"
-                raise
-            if state.ended:
-                return "ended"
-            try:
-                await self.log.append(run, state.next_seq, [RunCancelled(seq=state.next_seq, at=clock())])
-            except Conflict:
-                continue
-            return "cancelled"
-        raise Conflict(f"run {run} is at work somewhere else, so it could not be cancelled; try again")
+        if taken and not await exists(self.log, run):
+            return "withdrawn"
+        return "cancelled" if run in await end_tree(run, journal=self.log) else "ended"
 
     async def wait(self, run: str) -> RunState:
         """The run as soon as it rests: ended, waiting for an answer, or paused; after a failure it may yet be restarted.
@@ -159,19 +152,44 @@ class Queue:
                 return None
             raise
 
+    async def _place(self, history: Checkpoint | str | None) -> Checkpoint | None:
+        """Where the history ends. Found now, so that a run begins with the same words however late that is."""
+        if history is None:
+            return None
+        if isinstance(history, Checkpoint):
+            if history.seq < 0 or await self._fact(history) is None:
+                raise CallerError(f"history={history}: run {history.run} has no fact {history.seq}")
+            return history
+        state = (await load(self.log, history)).state
+        if state.status == "running":
+            raise CallerError(f"history={history!r}: this run is at work; wait for it, or name a Checkpoint in it")
+        return Checkpoint(history, state.next_seq - 1)
+
     async def _check_same(self, job: Job, key: str) -> None:
-        first = next((entry.job for entry in await self.engine.entries(job.run, _ALL) if entry.job.id == job.id), job)
-        if first.input != job.input:
+        said = await self._said(job)
+        if said is not None and (said[:2] != (job.input, job.history) or not may_be_same(job.data, said[2])):
             raise CallerError(
-                f"dedup_key={key!r} stands for run {job.run}, which has another prompt; use another key for another task"
+                f"dedup_key={key!r} stands for run {job.run}, which has another prompt or history, or other data; "
+                "use another key for another task"
             )
 
+    async def _said(self, job: Job) -> tuple[Sequence[Message], Checkpoint | None, Mapping[str, Any] | None] | None:
+        """What the run of a job begins with, or began with: jobs are forgotten, journals are not."""
+        entries = await self.engine.entries(job.run)
+        try:
+            started = await self._fact(Checkpoint(job.run, 0))
+        except CallerError:
+            started = None
+        if isinstance(started, RunStarted):
+            # Data that is the same as in the run before is not written down again.
+            inherits = started.data is None and started.continues is not None
+            return started.input, started.continues, job.data if inherits else started.data
+        jobs = (entry.job for entry in entries if entry.job.id == job.id)
+        return next(((known.input, known.history, known.data) for known in jobs), None)
 
-class ScheduleOptions(EnqueueOptions, total=False):
-    """What may be said of a timetable: `cron` is read in `timezone`; `catch_up` makes up for times without a worker."""
-
-    timezone: str
-    catch_up: bool
+    async def _fact(self, place: Checkpoint) -> Fact | None:
+        async with aclosing(cast("AsyncGenerator[Fact]", self.log.read(place.run, place.seq - 1))) as facts:
+            return await anext(facts, None)
 
 
 @asynccontextmanager
@@ -201,36 +219,3 @@ def next_job(state: RunState, newest: Entry | None) -> Job:
 def queue_tag(name: str) -> str:
     """The tag of a run that began in a queue."""
     return f"queue:{name}"
-
-
-def _job(run: str, agent: str, prompt: str | Sequence[str | Part | Message], options: EnqueueOptions) -> Job:
-    unknown = set(options) - set(ScheduleOptions.__annotations__) - set(EnqueueOptions.__annotations__)
-    if unknown:
-        raise CallerError(f"there is no option {', '.join(sorted(unknown))} of a run in the background")
-    return Job(
-        run=run,
-        agent=agent,
-        input=_messages(prompt),
-        policy=options.get("policy", Policy()),
-        placement=Placement(priority=options.get("priority", FIRST), tenant=options.get("tenant", "")),
-        limits=options.get("limits"),
-        conversation=options.get("conversation"),
-        tags=tuple(options.get("tags", ())),
-    )
-
-
-def _delay(options: EnqueueOptions) -> float:
-    delay = options.get("delay", 0.0)
-    if not 0 <= delay < float("inf"):
-        raise CallerError(f"delay={delay}: 0 seconds or more")
-    return delay
-
-
-def _messages(prompt: str | Sequence[str | Part | Message]) -> tuple[Message, ...]:
-    items = [prompt] if isinstance(prompt, str) else prompt
-    messages = [item for item in items if isinstance(item, Message)]
-    parts = [item for item in items if not isinstance(item, Message)]
-    said = (*messages, Message.user(parts)) if parts else tuple(messages)
-    if not said:
-        raise CallerError("there is nothing to ask: give a prompt")
-    return said

@@ -16,7 +16,8 @@ class Limits(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=
 
     `max_cost` is in dollars, `max_tokens` counts input and output tokens of all exchanges, `deadline` is in seconds
     from the start of the run, `max_retries` counts how often in a row the model is asked to mend its answer or a tool
-    call, `max_model_retries` how often in the whole run a request that failed is sent again.
+    call, `max_model_retries` how often in the whole run a request that failed is sent again. `max_depth` is how many runs there
+    may be below each other under this one, `turn_budget` how many requests this run and all below it may make together.
     """
 
     max_iterations: int | None = 20
@@ -25,6 +26,8 @@ class Limits(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=
     max_tool_calls: int | None = None
     max_retries: int = 2
     max_model_retries: int | None = 10
+    max_depth: int | None = None
+    turn_budget: int | None = None
     deadline: float | None = None
 
     def __post_init__(self) -> None:

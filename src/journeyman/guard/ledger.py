@@ -22,10 +22,12 @@ class Ledger:
         cost_of: CostOf,
         *,
         used: tuple[ModelUsage, ...] = (),
+        turns: int = 0,
         parent: Ledger | None = None,
     ) -> None:
         self.limits = limits
         self.used = used
+        self.turns = turns
         self._cost_of = cost_of
         self._parent = parent
 
@@ -34,7 +36,35 @@ class Ledger:
         page: Ledger | None = self
         while page is not None:
             page.used = with_usage(page.used, item)
+            page = page._parent  # noqa: SLF001  (likewise)
+
+    def take_turn(self) -> None:
+        """Count a request that is about to be made, here and on all pages above; raises `LimitExceeded` for one too many."""
+        page: Ledger | None = self
+        while page is not None:
+            most = page.limits.turn_budget
+            if most is not None and page.turns >= most:
+                raise LimitExceeded("requests of a run and those below it", most, "turn_budget", used=page.turns)
             page = page._parent  # noqa: SLF001  (a page of the same ledger)
+        self.count_turns(1)
+
+    def count_turns(self, turns: int) -> None:
+        """Count requests that were made, here and on all pages above."""
+        page: Ledger | None = self
+        while page is not None:
+            page.turns += turns
+            page = page._parent  # noqa: SLF001  (likewise)
+
+    def check_depth(self) -> None:
+        """Raise `LimitExceeded` if there may be no run below this one."""
+        page: Ledger | None = self
+        depth = 0
+        while page is not None:
+            depth += 1
+            most = page.limits.max_depth
+            if most is not None and depth > most:
+                raise LimitExceeded("runs below each other", most, "max_depth", used=depth)
+            page = page._parent  # noqa: SLF001  (likewise)
 
     def check(self) -> None:
         """Raise `LimitExceeded` if a page is full, `CallerError` if a limit in money meets a model without a price."""

@@ -17,6 +17,8 @@ from .facts import (
     Noted,
     Parent,
     PendingReason,
+    ProgramFinished,
+    ProgramSuspended,
     RetryAsked,
     RunCancelled,
     RunFailed,
@@ -25,6 +27,7 @@ from .facts import (
     RunResumed,
     RunStarted,
     Stamped,
+    ToolCalled,
     ToolDecided,
     ToolFinished,
     ToolPending,
@@ -32,11 +35,12 @@ from .facts import (
     ToolResolved,
     ToolStarted,
 )
-from .fold import OURS, advance, begin, fold, history, rejection
+from .fold import advance, begin, fold, history
 from .load import Loaded, exists, load
 from .log import Log, Page, RunQuery, RunSummary
-from .state import ENDED, CallState, RunState, Standing, Status
+from .state import ENDED, CallState, Returned, RunState, Standing, Status
 from .summary import summarize
+from .turn import OURS, rejection
 
 __all__ = [
     "ENDED",
@@ -61,7 +65,10 @@ __all__ = [
     "Page",
     "Parent",
     "PendingReason",
+    "ProgramFinished",
+    "ProgramSuspended",
     "RetryAsked",
+    "Returned",
     "RunCancelled",
     "RunFailed",
     "RunFinished",
@@ -74,6 +81,7 @@ __all__ = [
     "Stamped",
     "Standing",
     "Status",
+    "ToolCalled",
     "ToolDecided",
     "ToolFinished",
     "ToolPending",

@@ -12,8 +12,8 @@ import msgspec
 
 from ..data import Failure, Limits, Message, ModelResponse, ModelUsage, ToolResult, Usage
 
-PendingReason = Literal["pending", "in_doubt", "approval", "child"]
-"""Why a call waits."""
+PendingReason = Literal["pending", "in_doubt", "approval", "child", "program"]
+"""Why a call waits; the last two wait for what is asked of somebody further in."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, gc=False):
@@ -53,7 +53,8 @@ class RunStarted(Stamped, frozen=True, gc=False, kw_only=True, tag="RunStarted")
     `input` is what is new; with `continues` the history before it is that of another run up to a checkpoint, by
     reference. `instructions` is None where they equal those of the run that is continued. `signatures` are short hashes
     of what `fingerprint` is made of, by name (`prompt`, `tool:look`, `output`), so that it can be said what changed; None
-    where the fingerprint is that of the run that is continued.
+    where the fingerprint is that of the run that is continued. `data` is what the run's programs may read, None where that
+    is what those of the run that is continued may read.
     """
 
     agent: str
@@ -67,6 +68,7 @@ class RunStarted(Stamped, frozen=True, gc=False, kw_only=True, tag="RunStarted")
     conversation: str | None = None
     tags: tuple[str, ...] = ()
     signatures: dict[str, str] | None = None
+    data: dict[str, Any] | None = None
 
 
 class ModelRequested(Stamped, frozen=True, gc=False, kw_only=True, tag="ModelRequested"):
@@ -129,6 +131,19 @@ class ModelDropped(Stamped, frozen=True, gc=False, kw_only=True, tag="ModelDropp
     in_doubt: bool = False
 
 
+class ToolCalled(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolCalled"):
+    """Something else than a model's tool call made a call of a tool.
+
+    With a `parent` it is the program that this call runs; whatever follows of the call is as with any other. Without one it is
+    a program that stood in the words of an answer.
+    """
+
+    call_id: str
+    name: str
+    arguments: str
+    parent: str = ""
+
+
 class ToolStarted(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolStarted"):
     """A tool is about to run; without an outcome after a crash, the call is in doubt.
 
@@ -144,12 +159,14 @@ class ToolStarted(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolStarted
 class ToolFinished(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolFinished"):
     """A tool ran, or failed, or could not be run; `asks_retry` counts against the retry budget.
 
-    `abandoned` says that its time was up, that it ignored its cancellation, and that it may still be at work.
+    `abandoned` says that its time was up, that it ignored its cancellation, and that it may still be at work. `structured` is
+    said of a program's calls: the result is a value's JSON, and not words.
     """
 
     result: ToolResult
     asks_retry: bool = False
     abandoned: bool = False
+    structured: bool = False
 
 
 class ToolPrepared(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolPrepared"):
@@ -183,10 +200,14 @@ class ToolPending(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolPending
 
 
 class ToolResolved(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolResolved"):
-    """Somebody outside said what a waiting call came to; `result` is None where the tool is to be run again."""
+    """Somebody outside said what a waiting call came to; `result` is None where the tool is to be run again.
+
+    `structured` is as in `ToolFinished`.
+    """
 
     call_id: str
     result: ToolResult | None
+    structured: bool = False
 
 
 class ToolDecided(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolDecided"):
@@ -202,6 +223,43 @@ class ToolDecided(Stamped, frozen=True, gc=False, kw_only=True, tag="ToolDecided
     always: bool = False
 
 
+class ProgramSuspended(Stamped, frozen=True, gc=False, kw_only=True, tag="ProgramSuspended"):
+    """A program can do nothing more before some of its calls are answered.
+
+    Its calls and what came of them are on the journal for themselves, and are the truth. Beside them, `calls` is how many there were, `heard` are the numbers of
+    those whose results it has been given, in that order; `snapshot`, as `signature` vouches for it, is where it stands (empty
+    where that would take too much room) and `output` what it had printed by then. `seconds` is what it has computed so far, and
+    `cpu_seconds` was its limit.
+    """
+
+    call_id: str
+    calls: int = 0
+    heard: tuple[int, ...] = ()
+    snapshot: bytes = b""
+    signature: bytes = b""
+    version: str = ""
+    output: str = ""
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+class ProgramFinished(Stamped, frozen=True, gc=False, kw_only=True, tag="ProgramFinished"):
+    """A program ended.
+
+    `defined` is what the programs after it will find, as far as it is new or changed, and `forgotten` what they no longer will.
+    Both hold once the turn is over, so that the programs of one answer do not depend on which of them is quicker. `returned`
+    says that it gave the run's output: `value`; `failed` is why it gave the run up. `seconds` is the time for which it computed.
+    """
+
+    call_id: str
+    defined: dict[str, Any] = {}
+    forgotten: tuple[str, ...] = ()
+    returned: bool = False
+    value: Any = None
+    failed: str = ""
+    seconds: float = 0.0
+
+
 class ChildStarted(Stamped, frozen=True, gc=False, kw_only=True, tag="ChildStarted"):
     """A tool call is carried out by another run, with a journal of its own."""
 
@@ -212,11 +270,12 @@ class ChildStarted(Stamped, frozen=True, gc=False, kw_only=True, tag="ChildStart
 
 
 class ChildFinished(Stamped, frozen=True, gc=False, kw_only=True, tag="ChildFinished"):
-    """A child run ended; `used` is what it used, its own children included, since it was last counted."""
+    """A child run ended; `used` is what it used, its own children included, since it was last counted, in `turns` requests."""
 
     call_id: str
     run: str = msgspec.field(name="child")
     used: tuple[ModelUsage, ...] = ()
+    turns: int = 0
 
 
 class RetryAsked(Stamped, frozen=True, gc=False, kw_only=True, tag="RetryAsked"):
@@ -288,12 +347,15 @@ Fact = (
     | ModelSwitched
     | ModelHedged
     | ModelDropped
+    | ToolCalled
     | ToolStarted
     | ToolFinished
     | ToolPrepared
     | ToolPending
     | ToolResolved
     | ToolDecided
+    | ProgramSuspended
+    | ProgramFinished
     | ChildStarted
     | ChildFinished
     | RetryAsked

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from typing import assert_never
 
 from msgspec.structs import replace
 
-from ..data import CorruptJournal, Message, ModelResponse, ModelUsage, Opaque, Text, ToolResult, with_usage
+from ..data import CorruptJournal, Message, ModelResponse, ModelUsage, ToolResult, with_usage
 from .facts import (
     ChildFinished,
     ChildStarted,
@@ -21,6 +20,8 @@ from .facts import (
     ModelRetried,
     ModelSwitched,
     Noted,
+    ProgramFinished,
+    ProgramSuspended,
     RetryAsked,
     RunCancelled,
     RunFailed,
@@ -28,6 +29,7 @@ from .facts import (
     RunPaused,
     RunResumed,
     RunStarted,
+    ToolCalled,
     ToolDecided,
     ToolFinished,
     ToolPending,
@@ -35,10 +37,19 @@ from .facts import (
     ToolResolved,
     ToolStarted,
 )
-from .state import CallState, RunState, Standing
-
-OURS = "journeyman"
-"""The dialect of words that the framework puts into a history; no wire sends its `origin`."""
+from .state import CallState, RunState
+from .turn import (
+    asked_again,
+    called,
+    child_counted,
+    decided,
+    goes_on,
+    program_ended,
+    remembered,
+    set_free,
+    with_call,
+    with_result,
+)
 
 
 def fold(run: str, facts: Iterable[Fact], inherited: RunState | None = None) -> RunState:
@@ -81,9 +92,11 @@ def begin(run: str, fact: Fact, inherited: RunState | None = None) -> RunState:
         conversation=fact.conversation,
         tags=fact.tags,
         signatures=fact.signatures,
+        data=fact.data or {},
     )
     if inherited is None:
         return state
+    state = replace(state, data=inherited.data if fact.data is None else fact.data)
     if state.signatures is None and state.fingerprint == inherited.fingerprint:
         state = replace(state, signatures=inherited.signatures)
     return _inheriting(state, inherited)
@@ -92,23 +105,35 @@ def begin(run: str, fact: Fact, inherited: RunState | None = None) -> RunState:
 def _inheriting(state: RunState, inherited: RunState) -> RunState:
     if state.messages:
         before = history(inherited)
-        return replace(state, messages=before + state.messages, inherited=len(before))
+        # A turn that is left open leaves what those of its programs that have ended have defined.
+        memory = remembered(inherited).memory
+        return replace(state, messages=before + state.messages, inherited=len(before), memory=memory)
     # Without anything new said, it is a branch: it goes on from the very middle of a turn.
     return replace(
         state,
         messages=inherited.messages,
         inherited=len(inherited.messages),
-        calls=tuple(_branched(call) for call in inherited.calls),
+        calls=tuple(_branched(call, inherited.next_seq) for call in inherited.calls),
         requested=inherited.requested,
         iterations=inherited.iterations,
+        returned=inherited.returned,
         retries=inherited.retries,
         model_retries=inherited.model_retries,
         finish=inherited.finish,
+        memory=inherited.memory,
+        programs=inherited.programs,
     )
 
 
-def _branched(call: CallState) -> CallState:
-    """A call as a branch has it: what was approved was approved for the other run, and that run's children are its own."""
+def _branched(call: CallState, facts: int) -> CallState:
+    """A call as a branch has it: what was approved was approved for the other run, and that run's children are its own.
+
+    What happened in the first so many `facts` of the other run was before all facts of the branch, whose numbers begin anew.
+    """
+    if call.parent and call.result is not None:
+        call = replace(call, done_at=call.done_at - facts)
+    if call.suspended is not None:
+        call = replace(call, suspended=replace(call.suspended, seq=call.suspended.seq - facts))
     if call.phase == "done":
         return call
     phase = "planned" if call.waits_for_child else call.phase
@@ -125,9 +150,17 @@ def advance(state: RunState, fact: Fact) -> RunState:
 def _applied(state: RunState, fact: Fact) -> RunState:  # noqa: C901, PLR0911, PLR0912  (a table with a row per kind)
     match fact:
         case ModelRequested():
-            return replace(state, requested=True, model=fact.model, iterations=fact.iteration, status="running")
+            return replace(
+                state, requested=True, model=fact.model, iterations=fact.iteration, status="running", returned=None
+            )
         case ModelResponded():
             return _answered(state, fact.response)
+        case ToolStarted():
+            if fact.attempt > 1:
+                return with_call(state, fact.call_id, phase="started", attempt=fact.attempt)
+            return with_call(state, fact.call_id, phase="started", attempt=1, began=fact.at)
+        case ToolFinished():
+            return with_result(state, fact, fact.result, asked_retry=fact.asks_retry)
         case ModelRetried():
             # Whatever model took over before: the wrapper that asks again begins with its own.
             retried = replace(state, model=fact.model, model_retries=state.model_retries + 1)
@@ -138,13 +171,11 @@ def _applied(state: RunState, fact: Fact) -> RunState:  # noqa: C901, PLR0911, P
             return state
         case ModelDropped():
             return _with_doubt(_dropped(state, fact), in_doubt=fact.in_doubt)
-        case ToolStarted():
-            return _with_call(state, fact.call_id, phase="started", attempt=fact.attempt)
-        case ToolFinished():
-            return _with_result(state, fact.result, asked_retry=fact.asks_retry)
+        case ToolCalled():
+            return called(state, fact)
         case ToolPending():
             doubt = fact.reason == "in_doubt"
-            return _with_call(
+            return with_call(
                 state,
                 fact.call_id,
                 phase="pending",
@@ -158,18 +189,23 @@ def _applied(state: RunState, fact: Fact) -> RunState:  # noqa: C901, PLR0911, P
             )
         case ToolResolved():
             if fact.result is None:
-                return _set_free(_with_call(state, fact.call_id, phase="planned", in_doubt=False), goes_on=True)
-            return _set_free(_with_result(state, fact.result), goes_on=False)
+                return set_free(with_call(state, fact.call_id, phase="planned", in_doubt=False), goes_on=True)
+            return set_free(with_result(state, fact, fact.result), goes_on=goes_on(state, fact.call_id))
         case ToolPrepared():
-            return _with_call(state, fact.call_id, arguments=fact.arguments, prepared=True)
+            return with_call(state, fact.call_id, arguments=fact.arguments, prepared=True)
         case ToolDecided():
-            return _set_free(_decided(state, fact), goes_on=fact.approved)
+            return set_free(decided(state, fact), goes_on=fact.approved or goes_on(state, fact.call_id))
+        case ProgramSuspended():
+            suspended = {"phase": "pending", "reason": "program", "since": fact.seq, "info": None}
+            return with_call(state, fact.call_id, suspended=fact, seconds=fact.seconds, **suspended)
+        case ProgramFinished():
+            return program_ended(state, fact)
         case ChildStarted():
-            return _with_call(state, fact.call_id, child=fact.run)
+            return with_call(state, fact.call_id, child=fact.run)
         case ChildFinished():
-            return _child_counted(state, fact)
+            return child_counted(state, fact)
         case RetryAsked():
-            return _asked_again(state, fact)
+            return asked_again(state, fact)
         case HistoryChanged():
             return _changed(state, fact)
         case Noted():
@@ -179,7 +215,9 @@ def _applied(state: RunState, fact: Fact) -> RunState:  # noqa: C901, PLR0911, P
             return replace(state, status="waiting" if waits else "paused")
         case RunResumed():
             limits = fact.limits or state.limits
-            return replace(state, status="running", failure=None, resumed_at=fact.at, limits=limits)
+            # A run that a program gave up goes on with the words that the model gets for it.
+            returned = None if state.returned is not None and state.returned.failed else state.returned
+            return replace(state, status="running", failure=None, resumed_at=fact.at, limits=limits, returned=returned)
         case RunFinished():
             status = "finished" if fact.reason == "output" else "stopped"
             return replace(state, status=status, output=fact.output)
@@ -191,33 +229,6 @@ def _applied(state: RunState, fact: Fact) -> RunState:  # noqa: C901, PLR0911, P
             raise CorruptJournal(f"run {state.run} starts a second time, at fact {fact.seq}")
         case _:
             assert_never(fact)
-
-
-def _set_free(state: RunState, *, goes_on: bool) -> RunState:
-    """A run that waits is set free by an answer that lets a call be made, and by the last one that it waits for."""
-    if state.status != "waiting" or (not goes_on and any(call.phase == "pending" for call in state.calls)):
-        return state
-    return replace(state, status="running")
-
-
-def _decided(state: RunState, fact: ToolDecided) -> RunState:
-    call = state.call(fact.call_id)
-    if fact.always and call is not None:
-        others = tuple(item for item in state.standing if item.tool != call.call.name)
-        state = replace(state, standing=(*others, Standing(call.call.name, fact.approved, fact.reason)))
-    if fact.approved:
-        edited = {} if fact.arguments is None else {"arguments": fact.arguments, "edited": True}
-        return _with_call(state, fact.call_id, phase="planned", approved=True, **edited)
-    return _with_result(state, ToolResult(fact.call_id, rejection(fact.reason), is_error=True))
-
-
-def rejection(reason: str) -> str:
-    """What a model hears of a call that was rejected."""
-    return (
-        f"This call was rejected and not carried out: {reason}"
-        if reason
-        else "This call was rejected, not carried out."
-    )
 
 
 def _changed(state: RunState, fact: HistoryChanged) -> RunState:
@@ -258,40 +269,6 @@ def _used(state: RunState, response: ModelResponse) -> ModelUsage:
     return ModelUsage.of(state.model, response.usage, response.cost)
 
 
-def _with_call(state: RunState, call_id: str, **changes: object) -> RunState:
-    for index, call in enumerate(state.calls):
-        if call.call.id == call_id:
-            calls = (*state.calls[:index], replace(call, **changes), *state.calls[index + 1 :])
-            return replace(state, calls=calls)
-    raise CorruptJournal(f"run {state.run} speaks of tool call {call_id!r}, which the last answer does not hold")
-
-
-def _child_counted(state: RunState, fact: ChildFinished) -> RunState:
-    call = state.call(fact.call_id)
-    counted = functools.reduce(with_usage, fact.used, call.counted if call else ())
-    used = functools.reduce(with_usage, fact.used, state.used)
-    return replace(_with_call(state, fact.call_id, counted=counted), used=used)
-
-
-def _with_result(state: RunState, result: ToolResult, *, asked_retry: bool = False) -> RunState:
-    state = _with_call(state, result.call_id, phase="done", result=result, asked_retry=asked_retry)
-    return _turn_closed(state) if all(call.phase == "done" for call in state.calls) else state
-
-
-def _turn_closed(state: RunState) -> RunState:
-    results = tuple(call.result for call in state.calls if call.result is not None)
-    # The budget is for mending one thing: a turn in which nothing had to be mended begins it anew.
-    retries = state.retries + 1 if any(call.asked_retry for call in state.calls) else 0
-    return replace(state, messages=(*state.messages, Message("tool", results)), calls=(), retries=retries)
-
-
-def _asked_again(state: RunState, fact: RetryAsked) -> RunState:
-    if fact.call_id is not None:
-        return _with_result(state, ToolResult(fact.call_id, fact.reason, is_error=True), asked_retry=True)
-    words = Text(fact.reason, origin=Opaque(OURS, {"label": "retry"}))
-    return replace(state, messages=(*state.messages, Message("user", (words,))), retries=state.retries + 1)
-
-
 def history(state: RunState) -> tuple[Message, ...]:
     """The history for a run that continues this one: a call that never got a result gets one that says so.
 
@@ -299,6 +276,16 @@ def history(state: RunState) -> tuple[Message, ...]:
     """
     if not state.calls:
         return state.messages
-    said = "The output was accepted." if state.status == "finished" else "This call was not carried out."
-    results = tuple(call.result or ToolResult(call.call.id, said) for call in state.calls)
+    calls = [call for call in state.calls if not call.parent and not call.spoken]
+    if not calls:
+        return state.messages
+    results = tuple(call.result or ToolResult(call.call.id, _never_heard(state, call)) for call in calls)
     return (*state.messages, Message("tool", results))
+
+
+def _never_heard(state: RunState, call: CallState) -> str:
+    if state.status == "finished":
+        return "The output was accepted."
+    if call.phase == "planned" or call.reason == "approval":
+        return "This call was not carried out."
+    return "This call was begun, and nobody has said what came of it."

@@ -4,14 +4,17 @@ from .blocking import blocking, blocking_iterator, run_blocking
 from .decide import Command, decide
 from .drive import Control, Drive, World
 from .hooks import Hooks
-from .plan import Plan
+from .inside import Inside
+from .plan import PROGRAM_TOOL, Plan
 from .surroundings import Opening, Report, Surroundings, Track, TrackedModel, surroundings
 
 __all__ = [
+    "PROGRAM_TOOL",
     "Command",
     "Control",
     "Drive",
     "Hooks",
+    "Inside",
     "Opening",
     "Plan",
     "Report",

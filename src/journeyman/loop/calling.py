@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, assert_never
 
 from msgspec.structs import replace
 
-from ..data import Failure, Glimpse, Opaque, Progress, Text, ToolResult
-from ..journal import OURS, CallState, Fact, ToolFinished, ToolPending, ToolResolved, ToolStarted
+from ..data import Failure, Glimpse, Progress
+from ..journal import CallState, Fact, ProgramSuspended, ToolFinished, ToolPending, ToolResolved, ToolStarted
 from ..tools import (
     GRACE,
     Done,
@@ -21,6 +21,7 @@ from ..tools import (
     call_in_time,
     call_tool,
     poll_tool,
+    told_of_edit,
     unknown_tool,
 )
 from .hooks import result_changed
@@ -29,6 +30,8 @@ from .surroundings import Report
 
 if TYPE_CHECKING:
     from .drive import Drive, World
+
+_PATIENCE = 20 * GRACE
 
 
 class Calling:
@@ -50,10 +53,10 @@ class Calling:
             if call.call.name in tools:
                 drive.record(ToolStarted(call_id=call.call.id, name=call.call.name, attempt=call.attempt + 1))
             else:
-                drive.record(self._fact(call, unknown_tool(call.call, lambda: list(tools))))
+                drive.record(self.fact(call, unknown_tool(call.call, lambda: list(tools))))
         await drive.commit()
         if len(known) == 1:
-            drive.record(self._fact(known[0], await self._call_tool(drive, known[0])))
+            drive.record(self.fact(known[0], await self.outcome(drive, known[0])))
             _stop_if_cancelled()
         elif known:
             await self._call_together(drive, known)
@@ -65,7 +68,9 @@ class Calling:
         facts: list[Fact] = []
         for call, outcome in zip(due, outcomes, strict=True):
             if isinstance(outcome, Done):
-                facts.append(ToolResolved(call_id=call.call.id, result=outcome.result))
+                structured = outcome.structured and bool(call.parent)
+                result = told_of_edit(call, outcome.result)
+                facts.append(ToolResolved(call_id=call.call.id, result=result, structured=structured))
         return facts
 
     def can_poll(self, call: CallState) -> bool:
@@ -81,26 +86,35 @@ class Calling:
             token.set()
         return tuple(self._blocking.values())
 
+    def abandon(self, calls: Iterable[tuple[str, str]]) -> None:
+        """Take down the ids and tools of calls that ignore that they are cut off."""
+        self._blocking.update(calls)
+
     async def _call_together(self, drive: Drive, calls: Sequence[CallState]) -> None:
-        tasks = {self._loop.create_task(self._call_tool(drive, call), name=call.call.name): call for call in calls}
+        tasks = {self._loop.create_task(self.outcome(drive, call), name=call.call.name): call for call in calls}
         left = set(tasks)
         try:
             while left:
                 done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
                 # In the order of the calls: a set has none, and a replay needs one.
                 for task in [task for task in tasks if task in done]:
-                    drive.record(self._fact(tasks[task], task.result()))
+                    drive.record(self.fact(tasks[task], task.result()))
                 if left:
                     # What one tool did is durable before its slower siblings are waited for.
                     await drive.commit()
         finally:
+            for task in tasks.keys() - left:
+                if not task.cancelled():
+                    task.exception()  # heard of: where the journal fails several calls at once, one of them says so
             if left:
                 for task in left:
                     task.cancel()
-                _, stuck = await asyncio.wait(left, timeout=GRACE)
-                self._blocking.update((tasks[task].call.id, task.get_name()) for task in stuck)
+                # Each gives up its own tool; what does not even do that is not waited for.
+                _, stuck = await asyncio.wait(left, timeout=_PATIENCE)
+                self.abandon((tasks[task].call.id, task.get_name()) for task in stuck)
 
-    async def _call_tool(self, drive: Drive, call: CallState) -> Outcome:
+    async def outcome(self, drive: Drive, call: CallState) -> Outcome:
+        """Carry out a call that is announced, as often as its tool says."""
         tool = self._plan.tools[call.call.name]
         outcome = await self._attempt(drive, tool, call)
         while isinstance(outcome, Done) and outcome.failed and call.attempt < tool.retries:
@@ -127,24 +141,36 @@ class Calling:
 
     async def _carry_out(self, drive: Drive, tool: Tool[..., Any], call: CallState, report: Report) -> Outcome:
         made = call.made
-        carry_out = call_tool if tool.timeout is None else call_in_time
-        if tool.is_async:
-            outcome = await carry_out(tool, made, lambda: self._context(drive, tool, call, report))
+        if tool.can_be_cut_off:
+            outcome = await call_in_time(
+                tool,
+                made,
+                lambda: self._context(drive, tool, call, report),
+                abandon=lambda: self.abandon([(made.id, tool.name)]),
+                grace=lambda: _grace(drive, made.id),
+            )
+        elif tool.is_async:
+            outcome = await call_tool(tool, made, lambda: self._context(drive, tool, call, report))
         else:
             self._blocking[made.id] = tool.name
-            outcome = await carry_out(tool, made, lambda: self._context(drive, tool, call, report))
+            outcome = await call_tool(tool, made, lambda: self._context(drive, tool, call, report))
             del self._blocking[made.id]
         hooks = self._plan.hooks
         if hooks is not None and hooks.after_tool is not None and isinstance(outcome, Done):
             return await result_changed(hooks.after_tool, tool, call, outcome)
         return outcome
 
-    def _fact(self, call: CallState, outcome: Outcome) -> Fact:
+    def fact(self, call: CallState, outcome: Outcome) -> Fact:
+        """What there is to record of a call's outcome."""
         match outcome:
             case Done(result, asks_retry):
-                if call.edited:
-                    result = _told_of_edit(result, call.arguments or "")
-                return ToolFinished(result=result, asks_retry=asks_retry, abandoned=outcome.abandoned)
+                result = told_of_edit(call, result)
+                structured = outcome.structured and bool(call.parent)
+                return ToolFinished(
+                    result=result, asks_retry=asks_retry, abandoned=outcome.abandoned, structured=structured
+                )
+            case Waits(program=ProgramSuspended() as suspended):
+                return suspended
             case Waits():
                 tool = self._plan.tools.get(call.call.name)
                 return ToolPending(
@@ -172,6 +198,7 @@ class Calling:
             cancelled=self._token(tool, call),
             host=drive,
             report=report,
+            turn=drive.state.iterations,
         )
 
     def _token(self, tool: Tool[..., Any], call: CallState) -> threading.Event:
@@ -188,11 +215,11 @@ class Calling:
         self._loop.call_soon_threadsafe(self._world.feed.glimpse, glimpses)
 
 
-def _told_of_edit(result: ToolResult, arguments: str) -> ToolResult:
-    """A model that is not told takes what came of other arguments for what came of its own."""
-    note = Text(f"\n(It was approved with other arguments: {arguments})", origin=Opaque(OURS, {"label": "approval"}))
-    content = (Text(result.content),) if isinstance(result.content, str) else result.content
-    return replace(result, content=(*content, note))
+def _grace(drive: Drive, call_id: str) -> float:
+    """How long a call may take to end: a run below, or a program, gives up its own tools first, and has to write that down."""
+    call = drive.state.call(call_id)
+    inside = call is not None and (call.child is not None or drive.state.calls_of(call_id))
+    return _PATIENCE if inside else GRACE
 
 
 def _stop_if_cancelled() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..data import JourneymanError, LimitExceeded, ModelError
-from ..journal import CallState, RunState
+from ..journal import CallState, Returned, RunState
 from ..schema import OutputError
 from ..tools import needs_approval
 from .plan import Plan
+
+if TYPE_CHECKING:
+    from ..programs import Offer
 
 
 class AskModel(msgspec.Struct, frozen=True):
@@ -21,6 +24,13 @@ class CallTools(msgspec.Struct, frozen=True):
     """Run these calls, at the same time."""
 
     calls: tuple[CallState, ...]
+
+
+class RunProgram(msgspec.Struct, frozen=True):
+    """Run the program that stands in the answer's words; `note` is what of them was left out, for the model to hear."""
+
+    code: str
+    note: str = ""
 
 
 class AskAgain(msgspec.Struct, frozen=True):
@@ -59,25 +69,27 @@ class Fail(msgspec.Struct, frozen=True):
     error: JourneymanError
 
 
-Command = AskModel | CallTools | AskApproval | AskAgain | Doubt | Wait | Finish | Fail
+Command = AskModel | CallTools | RunProgram | AskApproval | AskAgain | Doubt | Wait | Finish | Fail
 
 
 def decide(state: RunState, plan: Plan) -> Command:
     """The next command for a run that has not ended and of which nothing is under way."""
     if state.retries > state.limits.max_retries:
         return _gave_up(state)
-    if state.calls:
-        return _within_turn(state, plan)
-    # Only a whole answer can be final, whatever a stream showed: words may well come before a tool call.
-    if state.finish is not None and state.messages[-1].role == "assistant":
-        return _on_answer(state, plan)
-    return _next_iteration(state)
-
-
-def _within_turn(state: RunState, plan: Plan) -> Command:
     over = _over_tool_calls(state)
     if over is not None:
         return over
+    if state.calls:
+        return _within_turn(state, plan)
+    if state.returned is not None:
+        return _on_return(plan, state.returned)
+    # Only a whole answer can be final, whatever a stream showed: words may well come before a tool call.
+    if state.finish is not None and state.messages[-1].role == "assistant":
+        return _on_answer(state, plan)
+    return _next_iteration(state, plan)
+
+
+def _within_turn(state: RunState, plan: Plan) -> Command:
     # No tool is under way when the loop decides, so a call that is marked as started was cut off by a crash.
     cut_off = tuple(call for call in state.calls if call.phase == "started" and not _may_rerun(call, plan))
     if cut_off:
@@ -86,7 +98,11 @@ def _within_turn(state: RunState, plan: Plan) -> Command:
         call for call in state.calls if call.phase in ("planned", "started") and not plan.is_output(call.call)
     )
     if ready:
-        held = tuple(call for call in ready if _is_held(call, state, plan)) if plan.guarded else ()
+        if plan.programs is not None:
+            # A program goes on when none of its calls is left to be made: it is told what came of them.
+            inside = {call.parent for call in ready}
+            ready = tuple(call for call in ready if call.call.id not in inside)
+        held = tuple(call for call in ready if is_held(call, state, plan)) if plan.guarded else ()
         return AskApproval(held) if held else CallTools(ready)
     if any(call.phase == "pending" for call in state.calls):
         return Wait()
@@ -94,7 +110,8 @@ def _within_turn(state: RunState, plan: Plan) -> Command:
     return _checked(plan, given.call.arguments, given.call.id)
 
 
-def _is_held(call: CallState, state: RunState, plan: Plan) -> bool:
+def is_held(call: CallState, state: RunState, plan: Plan) -> bool:
+    """Whether a call has to wait for an approval, or was rejected for the whole run."""
     tool = plan.tools.get(call.call.name)
     if tool is None or call.approved or not tool.requires_approval:
         return False
@@ -113,11 +130,9 @@ def _may_rerun(call: CallState, plan: Plan) -> bool:
 def _on_answer(state: RunState, plan: Plan) -> Command:
     text = state.messages[-1].text
     if not text.strip():
-        if state.finish == "content_filter":
-            return Fail(
-                ModelError("the provider's content filter kept the answer back; change the prompt or the model")
-            )
-        return AskAgain("Your answer was empty. Answer, or call a tool.")
+        return _on_silence(state)
+    if plan.programs is not None and (plan.programs.in_words or plan.programs.must_return):
+        return _on_words(state, plan, plan.programs)
     if plan.output.allows_text:
         return _approved(plan, text, None, None)
     if plan.output_tool is None:
@@ -127,6 +142,36 @@ def _on_answer(state: RunState, plan: Plan) -> Command:
         return _approved(plan, *_read(plan, text), None)
     except OutputError:
         return AskAgain(f"Give your final answer by calling the tool {plan.output_tool}.")
+
+
+def _on_silence(state: RunState) -> Command:
+    if state.finish == "content_filter":
+        return Fail(ModelError("the provider's content filter kept the answer back; change the prompt or the model"))
+    return AskAgain("Your answer was empty. Answer, or call a tool.")
+
+
+def _on_words(state: RunState, plan: Plan, programs: Offer) -> Command:
+    """An answer in words where programs may stand in it, or where a program has to give the output."""
+    text = state.messages[-1].text
+    if programs.in_words:
+        found = programs.find(text, state.memory)
+        if found.code is not None:
+            return RunProgram(found.code, found.note or "")
+        if found.problem:
+            return AskAgain(found.problem)
+    return AskAgain(programs.reminder) if programs.must_return else _approved(plan, text, None, None)
+
+
+def _on_return(plan: Plan, returned: Returned) -> Command:
+    """What a program said about the run's output."""
+    if returned.failed:
+        return Fail(ModelError(f"a program of the model gave up: {returned.failed}"))
+    try:
+        value = plan.output.load(returned.value)
+    except OutputError:
+        # Without a contract, whatever a program returns is the output.
+        value = returned.value
+    return _approved(plan, value, returned.value, None)
 
 
 def _checked(plan: Plan, json_text: str, call_id: str | None) -> Command:
@@ -151,11 +196,18 @@ def _approved(plan: Plan, value: Any, stored: Any, call_id: str | None) -> Comma
         return AskAgain(str(error), call_id)
 
 
-def _next_iteration(state: RunState) -> Command:
+def _next_iteration(state: RunState, plan: Plan) -> Command:
+    programs = plan.programs
+    if programs is not None and programs.must_return and _no_more(state, programs):
+        return Fail(LimitExceeded("programs without a return", programs.max_turns, "Programs(max_turns)"))
     most = state.limits.max_iterations
     if most is not None and state.iterations >= most and not state.requested:
         return Fail(LimitExceeded("iterations", most, "max_iterations"))
     return AskModel()
+
+
+def _no_more(state: RunState, programs: Offer) -> bool:
+    return programs.max_turns is not None and state.programs >= programs.max_turns and not state.requested
 
 
 def _over_tool_calls(state: RunState) -> Fail | None:

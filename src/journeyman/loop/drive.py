@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -46,9 +46,9 @@ from ..journal import (
 )
 from ..observe import Feed
 from .calling import Calling
-from .decide import AskAgain, AskApproval, AskModel, CallTools, Command, Doubt, Fail, Finish, Wait, decide
+from .decide import AskAgain, AskApproval, AskModel, CallTools, Command, Doubt, Fail, Finish, RunProgram, Wait, decide
 from .hooks import Hooks, prepared, turn_changed
-from .plan import Plan
+from .plan import Plan, program_call
 from .surroundings import Track
 
 log = logging.getLogger(__name__)
@@ -106,6 +106,8 @@ class Drive:
         self._unpublished: list[Fact] = []
         self._durable = state
         self._append = asyncio.Lock()
+        self._refusals = 0
+        self._refusal: Exception | None = None
         self._system = _system(state.instructions)
         self._loop = asyncio.get_running_loop()
         self.calling = Calling(plan, world)
@@ -156,7 +158,12 @@ class Drive:
 
     async def commit(self) -> None:
         """Make all recorded facts durable, then publish them."""
+        refusals = self._refusals
         async with self._append:
+            if self._refusal is not None and self._refusals > refusals:
+                # While this waited, the facts before its own were refused, and its own were taken back with them: whoever
+                # goes on from here as if they were durable would do what nobody will know of.
+                raise self._refusal
             if not self._new:
                 return
             facts, self._new = self._new, []
@@ -165,7 +172,9 @@ class Drive:
             self._unpublished.extend(facts)
             try:
                 await self.world.log.append(state.run, facts[0].seq, facts)
-            except Exception:
+            except Exception as error:
+                self._refusals += 1
+                self._refusal = error
                 # None of it happened, so that the end, if that can be written, comes after what did.
                 self.state, self._new, self._unpublished = self._durable, [], []
                 raise
@@ -189,9 +198,10 @@ class Drive:
             case CallTools(calls):
                 await self.calling.call(self, calls)
             case AskApproval(calls):
-                self._hold(calls)
-            case AskAgain(reason, call_id):
-                self.record(RetryAsked(reason=reason, call_id=call_id))
+                for fact in self.held(calls):
+                    self.record(fact)
+            case RunProgram() | AskAgain():
+                self.record(_of_answer(self.state, command))
             case Finish(value, stored):
                 self.value = value
                 return await self._rest(RunFinished(output=stored))
@@ -199,22 +209,24 @@ class Drive:
                 for call in calls:
                     self.record(ToolPending(call_id=call.call.id, reason="in_doubt"))
             case Wait():
-                return await self._rest(RunPaused(waits=sum(call.phase == "pending" for call in self.state.calls)))
+                # A program that waits does so for calls of its own, which are among these.
+                waits = sum(call.phase == "pending" and call.reason != "program" for call in self.state.calls)
+                return await self._rest(RunPaused(waits=waits))
             case Fail(error):
                 raise error
             case _:
                 assert_never(command)
         return True
 
-    def _hold(self, calls: Sequence[CallState]) -> None:
-        """Let calls wait for an approval, but for those of a tool that was rejected for the whole run."""
+    def held(self, calls: Sequence[CallState]) -> Iterator[Fact]:
+        """What lets calls wait for an approval, or says that their tool was rejected for the whole run."""
         standing = {item.tool: item for item in self.state.standing}
         for call in calls:
             decided = standing.get(call.call.name)
             if decided is None:
-                self.record(ToolPending(call_id=call.call.id, reason="approval"))
+                yield ToolPending(call_id=call.call.id, reason="approval")
             else:
-                self.record(ToolDecided(call_id=call.call.id, approved=False, reason=decided.reason))
+                yield ToolDecided(call_id=call.call.id, approved=False, reason=decided.reason)
 
     async def _intercepted(self, command: Command, hooks: Hooks) -> Command:
         """The command, after the agent's interceptors have seen what it is about."""
@@ -222,9 +234,12 @@ class Drive:
             case CallTools() | AskApproval() if hooks.before_tool is not None:
                 for call in self.state.calls:
                     tool = self.plan.tools.get(call.call.name)
-                    if tool is None or call.phase != "planned" or call.prepared or call.call.id in self._prepared:
+                    if tool is None or call.phase != "planned" or call.call.id in self._prepared:
                         continue
                     self._prepared.add(call.call.id)
+                    if call.prepared or call.approved:
+                        # It saw the call before somebody was asked.
+                        continue
                     fact = await prepared(hooks.before_tool, tool, call)
                     if fact is not None:
                         self.record(fact)
@@ -254,6 +269,8 @@ class Drive:
             return await self._rest(RunPaused())
         self.control.pause = self.control.single_step
         self.world.ledger.check()
+        if not self.state.requested:
+            self.world.ledger.take_turn()
         hooks = self.plan.hooks
         if hooks is not None and hooks.before_turn is not None and not self.state.requested:
             self._change(await turn_changed("before_turn", hooks.before_turn, self.state))
@@ -309,6 +326,16 @@ class Drive:
         if seconds is None:
             return None
         return max(0.0, seconds - (self.world.clock() - self.state.resumed_at) / 1e6)
+
+
+def _of_answer(state: RunState, command: RunProgram | AskAgain) -> Fact:
+    match command:
+        case RunProgram(code, note):
+            return program_call(state, code, note)
+        case AskAgain(reason, call_id):
+            return RetryAsked(reason=reason, call_id=call_id)
+        case _:
+            assert_never(command)
 
 
 def _system(instructions: Sequence[Instruction]) -> tuple[Message, ...]:

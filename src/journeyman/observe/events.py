@@ -18,6 +18,7 @@ from ..journal import (
     RunFailed,
     RunFinished,
     Stamped,
+    ToolCalled,
     ToolDecided,
     ToolFinished,
     ToolPending,
@@ -50,12 +51,13 @@ class ThinkingChunk(_Event, frozen=True, tag="thinking_chunk"):
 
 
 class ToolStart(_Event, frozen=True, tag="tool_start"):
-    """A tool begins; `arguments` is the JSON text that the model wrote."""
+    """A tool begins; `arguments` is the JSON text that the model wrote, or the program that the call `parent` runs."""
 
     kind: ClassVar[str] = "tool_start"
     call_id: str
     name: str
     arguments: str
+    parent: str = ""
 
 
 class ToolEnd(_Event, frozen=True, tag="tool_end"):
@@ -184,6 +186,7 @@ class EventView:
         self._partial = partial
         self._output_tool = output_tool
         self._calls: dict[str, ToolCall] = {}
+        self._parents: dict[str, str] = {}
         self._started: dict[str, ToolStarted] = {}
         self._answer = ""
         self._text = 0
@@ -246,7 +249,11 @@ class EventView:
             case ToolStarted():
                 self._started[fact.call_id] = fact
                 call = self._calls.get(fact.call_id)
-                return (ToolStart(fact.call_id, fact.name, call.arguments if call else "{}"),)
+                arguments = call.arguments if call else "{}"
+                return (ToolStart(fact.call_id, fact.name, arguments, self._parents.get(fact.call_id, "")),)
+            case ToolCalled():
+                self._calls[fact.call_id] = ToolCall(fact.call_id, fact.name, fact.arguments)
+                self._parents[fact.call_id] = fact.parent
             case ToolPending():
                 return (self._waiting(fact),)
             case ToolPrepared() | ToolDecided():
@@ -300,6 +307,7 @@ class EventView:
         events: list[Event] = []
         self._answer = message.text
         self._calls = {call.id: call for call in message.tool_calls}
+        self._parents = {}
         thinking = "".join([part.text for part in message.only(Thinking)])
         if len(thinking) > self._thinking:
             events.append(ThinkingChunk(thinking[self._thinking :]))

@@ -12,6 +12,7 @@ from ..journal import (
     Fact,
     ModelResponded,
     RunFinished,
+    ToolCalled,
     ToolDecided,
     ToolFinished,
     ToolResolved,
@@ -36,6 +37,7 @@ class AgentStep(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     arguments: str = ""
     is_error: bool = False
     duration_ms: float | None = None
+    parent: str = ""
 
 
 class StepView:
@@ -52,6 +54,8 @@ class StepView:
         match fact:
             case ModelResponded():
                 yield from self._answered(fact)
+            case ToolCalled():
+                yield from self._called(fact)
             case ToolStarted():
                 self._started[fact.call_id] = fact.at
             case ToolFinished() | ToolResolved():
@@ -76,6 +80,16 @@ class StepView:
             yield AgentStep(kind="think", seq=fact.seq, content=thought)
         for call in message.tool_calls:
             yield AgentStep(kind="tool_call", seq=fact.seq, tool=call.name, call_id=call.id, arguments=call.arguments)
+
+    def _called(self, fact: ToolCalled) -> Iterator[AgentStep]:
+        self._calls[fact.call_id] = ToolCall(fact.call_id, fact.name, fact.arguments)
+        if not fact.parent and self._answer:
+            # The words in which a program stood.
+            yield AgentStep(kind="think", seq=fact.seq, content=self._answer)
+        name, arguments = fact.name, fact.arguments
+        yield AgentStep(
+            kind="tool_call", seq=fact.seq, tool=name, call_id=fact.call_id, arguments=arguments, parent=fact.parent
+        )
 
     def _result(self, seq: int, at: int, result: ToolResult) -> AgentStep:
         call = self._calls.get(result.call_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, cast
 
 import msgspec
@@ -63,3 +64,27 @@ def shortened(text: str, limit: int) -> str:
         return text
     newest = whole[len(whole) - limit :].decode("utf-8", "ignore")
     return f"[… {len(text) - len(newest):,} characters before this are left out: output_bytes={limit:,}]\n{newest}"
+
+
+_SHOWN_KEYS = 12
+_SHOWN_KEY = 40
+_SHOWN_DEPTH = 3
+
+
+def kind_of(value: object, depth: int = 0) -> str:
+    """What a value is, in a few words for a model: its type, its length, its keys; few however much there is of it."""
+    match value:
+        case list() if value and depth < _SHOWN_DEPTH:
+            first = value[0]  # pyright: ignore[reportUnknownVariableType]
+            return f"list of {len(value)} ({kind_of(first, depth + 1)})"  # pyright: ignore[reportUnknownArgumentType]
+        case dict() if value:
+            first = islice(cast("dict[str, Any]", value), _SHOWN_KEYS)
+            more = ", …" if len(value) > _SHOWN_KEYS else ""  # pyright: ignore[reportUnknownArgumentType]
+            return f"dict with {', '.join(map(quoted, first))}{more}"
+        case _:
+            return type(value).__name__
+
+
+def quoted(name: str) -> str:
+    """A name that may be anybody's, as a string literal of bounded length."""
+    return repr(name if len(name) <= _SHOWN_KEY else f"{name[:_SHOWN_KEY]}…")

@@ -15,7 +15,7 @@ What code in the subset finds there, besides the builtins:
 
 Arguments of tools cross as JSON, so they are made of what JSON has, and so are the values that tools give. The program's
 value is what it has bound to the global `__value__` when it ends; it crosses as it is (sets, tuples and dates too), once it
-has been measured inside. Every other unbound name raises `NameError`; a call of one does too. Names that begin with two
+has been measured inside. Code that raises `KeyboardInterrupt("__return__")` has ended like that, too, and has returned. Every other unbound name raises `NameError`; a call of one does too. Names that begin with two
 underscores are free for languages to use.
 
 A call to a tool cannot wait while a builtin is in between: `map(f, xs)`, `sorted(xs, key=f)` and `re.sub(p, f, s)` with an `f`
@@ -92,11 +92,13 @@ class Finished(msgspec.Struct, frozen=True):
     """What a program came to: a value in plain Python, and what the next program of the same memory will find.
 
     `error` is set where the program ended by its own will without success (as Lisp's `fail`); memory is then left as it was.
+    `returned` says that it gave its value by `return`, and not only as that of its last expression.
     """
 
     value: object = None
     memory: Mapping[str, object] = {}
     error: ProgramError | None = None
+    returned: bool = False
 
 
 class Language(Protocol):

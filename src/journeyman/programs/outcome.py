@@ -126,6 +126,8 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `printed` is the newest of what it printed, with a mark where the beginning was cut; `output` is all that was kept, at most
     `KEPT_OUTPUT` characters. `memory` is what the next program may be given: after an error or a wait what this one was given.
+    `returned` says that the value was given by `return`, and not only as that of the last expression; `seconds` is for how
+    long it has computed in this stretch.
     """
 
     value: Any = None
@@ -135,6 +137,8 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     error: ProgramError | None = None
     suspended: Suspended | None = None
     memory: Mapping[str, Any] = {}
+    returned: bool = False
+    seconds: float = 0.0
 
     @property
     def ok(self) -> bool:

@@ -30,8 +30,7 @@ class Recording:
         self._again: dict[_Key, deque[int]] = {}
         self._unmade = 0
         self._ready = [call.id for call in calls if call.state in ("done", "failed") and call.id not in self.settled]
-        if [call.id for call in calls] != list(range(len(calls))):
-            raise CallerError("the calls of a suspended program are not complete: their ids have to count from 0")
+        check_ids(calls)
 
     @property
     def calls(self) -> tuple[ProgramCall, ...]:
@@ -134,6 +133,12 @@ class Recording:
             path=f"calls[{call_id}]",
             expected=call.name,
         )
+
+
+def check_ids(calls: Sequence[ProgramCall]) -> None:
+    """Raise `CallerError` where some of a program's calls are missing."""
+    if [call.id for call in calls] != list(range(len(calls))):
+        raise CallerError("the calls of a suspended program are not complete: their ids have to count from 0")
 
 
 def _key(name: str, arguments: dict[str, Any]) -> _Key:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import msgspec
 
 from ..data import CallerError, Limits, Message
+from ..journal import Checkpoint
 from .policy import Policy
 
 FIRST = 100
@@ -43,7 +45,8 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One piece of work on a run; carrying it out twice is as good as once.
 
-    `input` is what the run begins with, wherever it has not begun. `facts` is how many facts the run had when the job was
+    `input` is what the run begins with, wherever it has not begun, `history` what was said before that, and `data` what its
+    programs may read. `facts` is how many facts the run had when the job was
     made: what a journal holds beyond them is the job's own doing. `turn` counts the jobs that were made at the same
     place. `restarts` are the times of the restarts that count, in microseconds since 1970.
     """
@@ -51,6 +54,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     run: str
     agent: str
     input: tuple[Message, ...] = ()
+    history: Checkpoint | None = None
     facts: int = 0
     turn: int = 0
     restarts: tuple[int, ...] = ()
@@ -60,6 +64,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     limits: Limits | None = None
     conversation: str | None = None
     tags: tuple[str, ...] = ()
+    data: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         check_name("run", self.run)

@@ -22,7 +22,8 @@ class Lanes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The bounds of a queue; None is none.
 
     `per_worker` is for each worker process, `everywhere` for all workers together, `per_tenant` for the jobs of one tenant on
-    all workers. `rate` and `tenant_rate` bound how many start in a time. The last worker to begin says what holds.
+    all workers; the closest of them holds. `rate` and `tenant_rate` bound how many start in a time. The last worker to begin
+    says what holds.
     """
 
     per_worker: int = 16
@@ -36,7 +37,3 @@ class Lanes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             most = getattr(self, name)
             if most is not None and most < 1:
                 raise CallerError(f"Lanes({name}={most}): a queue in which nothing may work is none; use 1 or more")
-        if self.everywhere is not None and self.per_worker > self.everywhere:
-            raise CallerError(f"Lanes: per_worker={self.per_worker} is more than everywhere={self.everywhere}")
-        if self.everywhere is not None and (self.per_tenant or 0) > self.everywhere:
-            raise CallerError(f"Lanes: per_tenant={self.per_tenant} is more than everywhere={self.everywhere}")

@@ -1,4 +1,4 @@
-"""Python types to JSON Schema; JSON text to checked values; docstrings; tool results."""
+"""Python types to JSON Schema; JSON text to checked values; docstrings; tool results; signatures."""
 
 from __future__ import annotations
 
@@ -12,31 +12,42 @@ if TYPE_CHECKING:
     from .outputs import OutputSchema, output_schema
     from .partial import complete_fields
     from .results import result_text
+    from .signatures import InputMismatch, OutputMismatch, Signature, SignatureMismatch, signature_of
     from .strict import strict_schema
 
 __all__ = [
     "ArgumentsError",
     "FunctionSchema",
+    "InputMismatch",
     "OutputError",
+    "OutputMismatch",
     "OutputSchema",
+    "Signature",
+    "SignatureMismatch",
     "complete_fields",
     "describe_function",
     "output_schema",
     "parameter_descriptions",
     "result_text",
+    "signature_of",
     "strict_schema",
 ]
 
 _HOMES = {
     "ArgumentsError": "faults",
     "FunctionSchema": "functions",
+    "InputMismatch": "signatures",
     "OutputError": "faults",
+    "OutputMismatch": "signatures",
     "OutputSchema": "outputs",
+    "Signature": "signatures",
+    "SignatureMismatch": "signatures",
     "complete_fields": "partial",
     "describe_function": "functions",
     "output_schema": "outputs",
     "parameter_descriptions": "docstrings",
     "result_text": "results",
+    "signature_of": "signatures",
     "strict_schema": "strict",
 }
 

@@ -36,6 +36,13 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
+def checked_token(token: Secret | None) -> Secret | None:
+    """A token that somebody can show; raises `CallerError` for an empty one, which a request without any would match."""
+    if token is not None and not token.reveal().strip():
+        raise CallerError("the token is empty; give one that cannot be guessed, such as secrets.token_urlsafe(32)")
+    return token
+
+
 def shows_token(headers: Mapping[str, str], token: Secret) -> bool:
     """Whether a request carries the token, as any wire's clients send their key; compared in constant time."""
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
@@ -48,9 +55,12 @@ def shows_token(headers: Mapping[str, str], token: Secret) -> bool:
 def is_local(headers: Mapping[str, str], hosts: Collection[str]) -> bool:
     """Whether a request without a token was meant for this machine and does not come from a stranger's web page.
 
-    A browser lets any page send requests to loopback addresses; it names the page in `Origin`. A page whose own name was
-    pointed at 127.0.0.1 (DNS rebinding) shows in `Host`.
+    A browser lets any page send requests to loopback addresses; it names the page in `Origin`, or, where a page embeds what
+    is here as if it were an image, says at least in `Sec-Fetch-Site` (Fetch Metadata, W3C) that it is a stranger's. A page
+    whose own name was pointed at 127.0.0.1 (DNS rebinding) shows in `Host`.
     """
+    if headers.get("sec-fetch-site") == "cross-site":
+        return False
     named = [
         _hostname(address) for address in (f"//{headers.get('host', 'localhost')}", headers.get("origin")) if address
     ]

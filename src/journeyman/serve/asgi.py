@@ -128,10 +128,14 @@ async def _hang_up(receive: Receive) -> None:
         pass
 
 
-async def lifespan(receive: Receive, send: Send) -> None:
-    """Answer a server that asks an app to start and to stop; ours have nothing to do for it."""
-    while True:
+async def lifespan(receive: Receive, send: Send, *work: Callable[[], Awaitable[object]]) -> None:
+    """Answer a server that asks an app to start and to stop, doing the two `work` that there is for it, if there is any."""
+    for step in work or (None, None):
         kind: str = (await receive())["type"]
+        if step is not None:
+            try:
+                await step()
+            except Exception as error:  # noqa: BLE001  (the server has a message for it, and ends)
+                await send({"type": f"{kind}.failed", "message": str(error)})
+                return
         await send({"type": f"{kind}.complete"})
-        if kind == "lifespan.shutdown":
-            return

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from ..data import CallerError, Secret
 from ..models import Model
 from ..wire import Dialect, EmbeddingDialect, HttpReply, Stamp
-from .access import is_local, shows_token
+from .access import checked_token, is_local, shows_token
 from .answering import Question, answer
 from .asgi import (
     HungUpError,
@@ -87,7 +87,7 @@ class Gateway:
     ) -> None:
         self.models = models
         self.embedders = embedders
-        self.token = token
+        self.token = checked_token(token)
         self._hosts = frozenset(host.lower() for host in ([hosts] if isinstance(hosts, str) else hosts))
         self._bounds = bounds
         self._stamp = stamp
@@ -147,7 +147,8 @@ class Gateway:
         method = "GET" if spoken is None else "POST"
         if spoken is None and not is_look(path):
             raise Refusal(404, f"there is nothing at {path}; there are {', '.join((*LOOKS, *PATHS, *EMBEDDING_PATHS))}")
-        if scope["method"] != method:
+        # What stands before servers looks after them with either.
+        if scope["method"] != method and (scope["method"], path) != ("HEAD", "/health"):
             raise Refusal(405, f"{path} takes {method}", allow=method)
         if path == "/health":
             return listing(path, ())

@@ -8,7 +8,7 @@ import struct
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..data import CallerError
 from .access import check_binding
@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 
+_BUSY: Any = object()
+
 MAX_HEADER_BYTES = 32 * 1024
 """How much of an unfinished head is kept; a whole one with a key and a trace needs a few hundred bytes."""
+
+HEAD_SECONDS = 30.0
+"""A connection without the whole head of a request is hung up on after as many seconds, and at most twice as many."""
 
 MAX_MESSAGE_BYTES = 4 * 1024
 """How large a message on a WebSocket may be; our apps tell there and do not listen."""
@@ -57,6 +62,7 @@ class _Server:
     def __init__(self, app: App) -> None:
         self._app = app
         self._closing = False
+        self._idle: dict[Any, Any] = {}
         self._config, self._state = _uvicorn(self._call)
 
     async def listen(self, host: str, port: int) -> str:
@@ -65,11 +71,13 @@ class _Server:
             self._listener = await asyncio.get_running_loop().create_server(self._protocol, host, port)
         except (OSError, OverflowError) as error:
             raise CallerError(f"cannot listen on {host}:{port}: {error}") from error
+        self._sweep_later()
         return _url(*self._listener.sockets[0].getsockname()[:2])
 
     async def close(self, grace: float) -> None:
         """Let nothing new in, give what is under way its time, then end it."""
         self._closing = True
+        self._sweeping.cancel()
         self._listener.close()
         state = self._state
         if grace > 0 and state.tasks:
@@ -86,6 +94,23 @@ class _Server:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._listener.wait_closed()
+
+    def _sweep_later(self) -> None:
+        self._sweeping = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """Hang up on connections that were without a request at the last sweep and are still, with nothing in between.
+
+        uvicorn waits for a head for ever, so that whoever opens connections and says nothing, or a letter a minute, would
+        soon have all that the system gives a process.
+        """
+        connections: set[Any] = set(self._state.connections)
+        idle = {connection: connection.cycle for connection in connections if _waits_for_head(connection)}
+        for connection, request in idle.items():
+            if connection in self._idle and self._idle[connection] is request:
+                connection.transport.close()
+        self._idle = idle
+        self._sweep_later()
 
     def _protocol(self) -> asyncio.Protocol:
         protocol = self._config.http_protocol_class(config=self._config, server_state=self._state, app_state={})  # type: ignore[call-arg]  # uvicorn declares the class by its stdlib parent
@@ -113,6 +138,12 @@ class _Server:
                     transport.abort()
                 else:
                     transport.close()
+
+
+def _waits_for_head(connection: object) -> bool:
+    # uvicorn's name for a request and its answer; a WebSocket has none.
+    cycle: Any = getattr(connection, "cycle", _BUSY)
+    return cycle is None or (cycle is not _BUSY and cycle.response_complete)
 
 
 def _url(host: str, port: int) -> str:

@@ -21,6 +21,7 @@ from .log_kit_lists import (
     impossible_queries_are_refused,
     lists_answer_every_query,
     lists_are_right_after_every_append,
+    numbers_beyond_all_times_are_answered,
     pages_follow_on_each_other,
 )
 from .log_probes import claim, finished, follow, listening, names, read, refused, same, some_run, started
@@ -325,6 +326,7 @@ LOG_CHECKS: tuple[LogCheck, ...] = (
     lists_answer_every_query,
     pages_follow_on_each_other,
     impossible_queries_are_refused,
+    numbers_beyond_all_times_are_answered,
     lists_are_right_after_every_append,
     words_come_back_unchanged,
     a_large_fact_comes_back,

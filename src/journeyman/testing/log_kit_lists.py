@@ -85,6 +85,21 @@ async def impossible_queries_are_refused(log: Log) -> None:
     await log.append("r", 0, some_run(1))
     for query in (RunQuery(limit=0), RunQuery(limit=-1), RunQuery(before="nonsense"), RunQuery(before="x:r")):
         await refused(log.runs(query), CallerError, f"{query}")
+    await refused(log.runs(RunQuery(before="9" * 5000 + ":r")), CallerError, "a cursor of five thousand digits")
+
+
+async def numbers_beyond_all_times_are_answered(log: Log) -> None:
+    """A query with numbers that no store can hold is answered as what it says: clients may send any."""
+    await log.append("r", 0, some_run(1))
+    far = 1 << 70
+    for query, wanted in (
+        (RunQuery(started_after=-far, started_before=far, before=f"{far}:r", limit=far), ["r"]),
+        (RunQuery(started_after=far), []),
+        (RunQuery(started_before=-far), []),
+        (RunQuery(before=f"-{far}:r"), []),
+    ):
+        found = await names(log, query)
+        claim(found == wanted, f"{query} must list {wanted}, not {found}")
 
 
 async def lists_are_right_after_every_append(log: Log) -> None:

@@ -1,11 +1,14 @@
-"""Whether somebody has to approve a call before it is made."""
+"""Whether somebody has to approve a call before it is made, and what the model hears of it."""
 
 from __future__ import annotations
 
 import logging
 from typing import Any
 
-from ..data import ToolCall
+from msgspec.structs import replace
+
+from ..data import Opaque, Text, ToolCall, ToolResult
+from ..journal import OURS, CallState
 from ..schema import ArgumentsError
 from .tool import Tool
 
@@ -28,6 +31,19 @@ def needs_approval(tool: Tool[..., Any], call: ToolCall) -> bool:
     except Exception:
         log.exception("requires_approval of tool %s failed; the call waits for approval", tool.name)
         return True
+
+
+def told_of_edit(call: CallState, result: ToolResult) -> ToolResult:
+    """The result of a call that was approved with other arguments, saying so.
+
+    A model that is not told takes what came of them for what came of its own. A program gets the value alone.
+    """
+    if not call.edited or call.parent:
+        return result
+    words = f"\n(It was approved with other arguments: {call.arguments or ''})"
+    note = Text(words, origin=Opaque(OURS, {"label": "approval"}))
+    content = (Text(result.content),) if isinstance(result.content, str) else result.content
+    return replace(result, content=(*content, note))
 
 
 def _fits(tool: Tool[..., Any], call: ToolCall) -> dict[str, Any] | None:

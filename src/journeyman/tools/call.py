@@ -11,7 +11,8 @@ from typing import Any, cast
 
 import msgspec
 
-from ..data import Audio, Bug, Conflict, Document, Image, Text, ToolCall, ToolResult, Video
+from ..data import Audio, Bug, Conflict, Document, Image, ReplayMismatch, Text, ToolCall, ToolResult, Video
+from ..journal import ProgramSuspended
 from ..schema import ArgumentsError, result_text
 from .context import ChildPending, ModelRetry, Pending, RunContext
 from .threads import in_thread
@@ -26,30 +27,35 @@ class Done(msgspec.Struct, frozen=True):
     """The call came to a result, good or bad.
 
     `failed` says that the tool raised what nobody foresaw, so that its `retries` may mend it; `abandoned` that its time
-    was up and that it may still be at work.
+    was up and that it may still be at work; `structured` that the result is the JSON of a value and not words.
     """
 
     result: ToolResult
     asks_retry: bool = False
     failed: bool = False
     abandoned: bool = False
+    structured: bool = False
 
 
 class Waits(msgspec.Struct, frozen=True):
-    """The call waits for somebody outside, for so many `seconds` or `until` a time in microseconds since 1970."""
+    """The call waits for somebody outside, for so many `seconds` or `until` a time in microseconds since 1970.
+
+    `program` is where the program that it runs stands.
+    """
 
     info: Any = None
     response: str = ""
     seconds: float | None = None
     until: int | None = None
     child: bool = False
+    program: ProgramSuspended | None = None
 
 
 Outcome = Done | Waits
 
 
 async def call_tool(tool: Tool[..., Any], call: ToolCall, context: Callable[[], RunContext[Any]]) -> Outcome:
-    """The outcome of one call; only cancellation, `Conflict` and `Bug` come out as exceptions.
+    """The outcome of one call; only cancellation, `Conflict`, `ReplayMismatch` and `Bug` come out as exceptions.
 
     `context` is called only for a tool that asks for it.
     """
@@ -58,7 +64,7 @@ async def call_tool(tool: Tool[..., Any], call: ToolCall, context: Callable[[], 
         if tool.pending and not isinstance(value, Pending):
             value = Pending(value)
         return outcome_of(call, value)
-    except (Conflict, Bug):
+    except (Conflict, ReplayMismatch, Bug):
         raise
     except asyncio.CancelledError:
         # A tool that raises this by itself, without having been cancelled, has failed like any other.
@@ -90,12 +96,14 @@ def outcome_of(call: ToolCall, value: Any) -> Outcome:
     match value:
         case Pending():
             return _waits(call, value)
+        case Done() | Waits():
+            return value
         case Text() | Image() | Audio() | Video() | Document():
             return Done(ToolResult(call.id, (_part(value),)))
         case list() | tuple() if any(isinstance(item, _PARTS) for item in cast("list[object]", value)):
             return Done(ToolResult(call.id, tuple(_part(item) for item in cast("list[object]", value))))
         case _:
-            return Done(ToolResult(call.id, result_text(value)))
+            return Done(ToolResult(call.id, result_text(value)), structured=not isinstance(value, str))
 
 
 def _part(item: object) -> Text | Image | Audio | Video | Document:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from ..data import CallerError, JourneymanError, Progress
 
@@ -56,8 +56,12 @@ def _moment(deadline: datetime) -> int:
 
 
 def _seconds(deadline: float) -> float:
-    if not math.isfinite(deadline) or deadline <= 0:
-        raise CallerError(f"Pending(deadline={deadline!r}): a deadline is a number of seconds from now, more than 0")
+    # Whatever stands in a tool's code: nothing has checked its types.
+    number = isinstance(cast("object", deadline), int | float) and not isinstance(deadline, bool)
+    if not number or not math.isfinite(deadline) or deadline <= 0:
+        raise CallerError(
+            f"Pending(deadline={deadline!r}): a deadline is a number of seconds from now, more than 0, or a datetime"
+        )
     return float(deadline)
 
 
@@ -72,7 +76,7 @@ class RunContext(Generic[Deps]):
     `idempotency_key` is the same whenever this very call is carried out again, after a crash too. `cancelled` is set when
     the run is cut off or the tool's own time is up: a blocking tool should look at it now and then. `so_far` is for what a
     tool with a `timeout` has got until then; its `on_timeout` finds it there. `host` is the run itself, for code that
-    starts runs of its own.
+    starts runs of its own, `turn` how often the model was asked in it.
     """
 
     deps: Deps
@@ -86,11 +90,12 @@ class RunContext(Generic[Deps]):
     host: Any = None
     report: Callable[[Progress], None] = _unheard
     so_far: list[Any] = field(default_factory=list[Any])
+    turn: int = 0
 
     @property
     def idempotency_key(self) -> str:
-        """What tells the outside world that two calls are one."""
-        return f"{self.run_id}:{self.call_id}"
+        """What tells the outside world that two calls are one; some providers give calls of different turns the same id."""
+        return f"{self.run_id}:{self.turn}:{self.call_id}"
 
     def progress(self, message: str, fraction: float | None = None) -> None:
         """Publish a glimpse of how far the tool has come; it is never stored. May be called from any thread."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from ..data import CallerError
+from .naming import former_names
 from .tool import Tool, ToolOptions
 
 P = ParamSpec("P")
@@ -51,6 +52,7 @@ class ToolRegistry:
         """Keep a tool that was made elsewhere; gives it back."""
         if tool.name in self._tools:
             raise CallerError(f"this registry has a tool named {tool.name!r} already; name this one otherwise")
+        former_names((*self, tool))
         self._tools[tool.name] = tool
         return tool
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import dis
 import functools
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
+import types
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, cast, overload
 
 from ..data import CallerError, ToolSpec
@@ -28,7 +31,8 @@ class ToolOptions(TypedDict, total=False):
     function is called with the `RunContext`, in whose `so_far` the tool may have left something). `retries`: how often a
     call that raised is run again by itself, each time as a further attempt on the journal; for a tool that may have had
     its effect before it raised, that is a decision. `requires_approval`: a call waits until somebody approves it, always
-    or where a function of its arguments (a dict) says so.
+    or where a function of its arguments (a dict) says so. `formerly`: the names that it had before; calls by them that are
+    still open in some run go to it, and stay as they are on the journal.
     """
 
     name: str | None
@@ -41,6 +45,7 @@ class ToolOptions(TypedDict, total=False):
     on_timeout: str | Callable[[RunContext[Any]], Any] | None
     retries: int
     requires_approval: bool | Callable[[dict[str, Any]], bool]
+    formerly: str | Iterable[str]
 
 
 _EVERY = 60.0
@@ -67,6 +72,8 @@ class Tool(Generic[P, R]):
         self.on_timeout = options.get("on_timeout")
         self.retries = options.get("retries", 0)
         self.requires_approval = options.get("requires_approval", False)
+        former = options.get("formerly", ())
+        self.formerly = (former,) if isinstance(former, str) else tuple(former)
         self.schema: FunctionSchema = describe_function(
             function, context_type=RunContext, name=options.get("name"), description=options.get("description")
         )
@@ -85,6 +92,21 @@ class Tool(Generic[P, R]):
         """Whether its first parameter asks for the `RunContext`."""
         return self.schema.context_parameter is not None
 
+    @functools.cached_property
+    def can_be_cut_off(self) -> bool:
+        """Whether a call of it can be ended early, and so needs a task of its own, which costs some eight microseconds.
+
+        An async tool that waits for nothing is over at once, and a blocking one without a context cannot hear of its end.
+        """
+        return self.timeout is not None or (_may_wait(self.function) if self.is_async else self.takes_context)
+
+    def under(self, name: str) -> Tool[P, R]:
+        """The same tool by another name, as calls have it that were made when that was its name."""
+        named = copy.copy(self)
+        vars(named).pop("spec", None)
+        named.name = name
+        return named
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)
 
@@ -102,6 +124,10 @@ class Tool(Generic[P, R]):
             raise CallerError(f"tool {self.name}: poll_every= is for a tool with a poll=")
         if isinstance(self.retries, bool) or self.retries < 0:
             raise CallerError(f"tool {self.name}: retries={self.retries!r} is no number from 0 up")
+        if self.name in self.formerly:
+            raise CallerError(
+                f"tool {self.name}: formerly= has the name that it has now; give those that it had before"
+            )
 
 
 _OPTIONS = sorted(ToolOptions.__annotations__)
@@ -116,6 +142,16 @@ def _is_async(function: Callable[..., Any]) -> bool:
         function = function.func
     called = getattr(type(function), "__call__", None)  # noqa: B004  (its kind is asked for, not whether it is there)
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
+
+
+def _may_wait(function: Callable[..., Any]) -> bool:
+    """Whether there is an `await` in an async function: each is compiled to a SEND, as `async for` and `async with` are."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, types.CodeType) or not code.co_flags & inspect.CO_COROUTINE:
+        return True
+    return any(step.opname == "SEND" for step in dis.get_instructions(code))
 
 
 @overload
@@ -135,14 +171,3 @@ def tool(
         return Tool(function, **options)
 
     return made if function is None else made(function)
-
-
-def by_name(tools: Iterable[Tool[..., Any] | Callable[..., Any]]) -> Mapping[str, Tool[..., Any]]:
-    """The tools under their names; plain functions become tools; two of one name raise `CallerError`."""
-    named: dict[str, Tool[..., Any]] = {}
-    for item in tools:
-        made = cast("Tool[..., Any]", item) if isinstance(item, Tool) else Tool(item)
-        if made.name in named:
-            raise CallerError(f"two tools are named {made.name!r}; give one of them another with @tool(name=…)")
-        named[made.name] = made
-    return named

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import gc
+from typing import Annotated, Any
 
 import pytest
 from msgspec.structs import replace
-from pydantic import BaseModel
+from pydantic import AliasChoices, BaseModel, Field
 
-from journeyman import Agent, CallerError, Pending, ScriptedModel, tool
+from journeyman import Agent, CallerError, Pending, RunAgain, ScriptedModel, resume, tool
 from journeyman.adapters.log_memory import MemoryLog
 from journeyman.agents import check_resume, check_resume_sync
 from journeyman.data import ToolCall
@@ -141,3 +142,80 @@ def test_blocking_twin() -> None:
     assert check_resume_sync(agent.run_sync("go").run_id, agent).can_resume
     with pytest.raises(CallerError, match="journal="):
         check_resume_sync("r", Agent(ScriptedModel([]), name="a"))
+
+
+def looking(name: str, words: str = "Ask.", **options: Any) -> Any:
+    async def ask(who: str) -> str:
+        raise Pending
+
+    return tool(name=name, description=words, **options)(ask)
+
+
+async def test_a_renamed_tool_that_says_its_former_name_takes_the_open_calls() -> None:
+    """It is told as renamed, and as changed where more than the name is new; without the word it refuses."""
+    log, run = await waiting()
+    check = await check_resume(run, agent_of(log, [looking("ask_them", formerly="ask"), look]))
+    (change,) = check.changes
+    assert (change.what, change.name, change.how, check.can_resume) == ("tool", "ask_them", "renamed", True)
+    check = await check_resume(run, agent_of(log, [looking("ask_them", "Ask them.", formerly="ask"), look]))
+    assert [(item.name, item.how) for item in check.changes] == [("ask_them", "renamed"), ("ask_them", "changed")]
+    assert check.can_resume
+    check = await check_resume(run, agent_of(log, [looking("ask_them"), look]))
+    with pytest.raises(CallerError, match="declare it with formerly='ask'"):
+        check.raise_if_refused()
+
+
+async def test_a_former_name_that_the_run_never_knew_changes_nothing() -> None:
+    """The tool was renamed before the run began."""
+    log = MemoryLog()
+    agent = agent_of(log, [looking("ask", formerly="question"), look])
+    run = (await agent.run("go")).run_id
+    assert (await check_resume(run, agent)).changes == ()
+
+
+async def test_the_runs_below_are_looked_at_with_the_agents_of_this_process() -> None:
+    """A tool of the clerk's is gone: the boss's run is refused, and the change says which run it is about."""
+    log = MemoryLog()
+    calls = [ToolCall("1", "ask", '{"who": "Ann"}')]
+
+    def family(name: str, tools: Any) -> Agent[Any]:
+        clerk: Agent[Any] = Agent(ScriptedModel([calls]), name=name, tools=tools)
+        hands = [ToolCall("1", name, '{"task": "t"}')]
+        return Agent(ScriptedModel([hands]), name="boss", tools=[clerk.as_tool()], journal=log)
+
+    boss = family("clerk_below", [ask])
+    waiting_run = await boss.run("go")
+    assert (await check_resume(waiting_run.run_id, boss)).changes == ()
+    del boss
+    gc.collect()
+    changed = family("clerk_below", [look])
+    check = await check_resume(waiting_run.run_id, changed)
+    assert {change.run for change in check.changes} == {waiting_run.pending[0].run}
+    with pytest.raises(CallerError, match=r"in run \w+ below it, call '1' is open, and its tool 'ask' is gone"):
+        check.raise_if_refused()
+    del changed
+    gc.collect()
+    alone: Agent[Any] = Agent(ScriptedModel([]), name="boss", tools=[look], journal=log)
+    check = await check_resume(waiting_run.run_id, alone)
+    (below,) = [change for change in check.changes if change.run]
+    assert (below.what, below.how, below.blocks) == ("agent", "unknown", False)
+
+
+async def test_a_renamed_parameter_that_says_its_former_name_takes_the_open_calls() -> None:
+    """By pydantic's own aliases: models are told the new name alone, and calls by the old one are made all the same."""
+    log, run = await waiting()
+    asked: list[str] = []
+
+    @tool(name="ask")
+    async def ask_whom(whom: Annotated[str, Field(validation_alias=AliasChoices("whom", "who"))]) -> str:
+        """Ask."""
+        asked.append(whom)
+        return "yes"
+
+    model = ScriptedModel([ToolCall("3", "ask", '{"whom": "Bob"}'), "done"])
+    agent = Agent(model, name="a", tools=[ask_whom, look], system_prompt="Be kind.", journal=log)
+    assert list(ask_whom.spec.parameters["properties"]) == ["whom"]
+    check = await check_resume(run, agent)
+    assert [(change.name, change.how, change.blocks) for change in check.changes] == [("ask", "changed", False)]
+    assert (await resume(run, agent=agent, answers={"1": RunAgain()})).output == "done"
+    assert asked == ["Ann", "Bob"]

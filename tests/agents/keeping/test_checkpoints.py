@@ -184,3 +184,15 @@ async def test_checkpoints_are_asked_for_in_their_context() -> None:
     """Outside, the error says how."""
     with pytest.raises(CallerError, match="async with Checkpoints"):
         await Checkpoints("memory:").list("r")
+
+
+async def test_a_place_or_a_name_that_cannot_be_is_refused() -> None:
+    """No place before the first fact, and no name that is a text of its own."""
+    log = MemoryLog()
+    result = await Agent(ScriptedModel(["hello"]), journal=log).run("go")
+    async with Checkpoints(log) as checkpoints:
+        with pytest.raises(CallerError, match="numbered from 0"):
+            await checkpoints.load(result.run_id, -1)
+        with pytest.raises(CallerError, match="at most 1000 characters"):
+            await checkpoints.mark(result.run_id, "x" * 1001)
+        assert await checkpoints.list(result.run_id, "manual") == ()

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from journeyman import Agent, CallerError, Pending, ScriptedModel, fork, resume, tool
@@ -208,7 +208,6 @@ async def test_a_document_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         await export_run(run, journal=log)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.data())
 def test_a_damaged_document_raises_nothing_foreign(data: st.DataObject) -> None:
     """Whatever bytes are changed, either it is still a run or the error is one of ours."""
@@ -262,3 +261,9 @@ async def test_a_run_below_that_had_not_begun_is_begun_after_the_move() -> None:
     result = await resume(second.run_id, agent=family(there))
     assert {call.id: call.kind for call in result.pending} == {"2": "in_doubt", "1/1/1": "pending"}
     assert (await load(there, named.run)).state.agent == "middle"
+
+
+async def test_a_document_that_was_parsed_already_is_refused() -> None:
+    """It is imported as it was exported."""
+    with pytest.raises(CallerError, match=r"the bytes \(or text\) that export_run gave, not from a dict"):
+        await import_run({}, journal=MemoryLog())  # type: ignore[arg-type]  # what is refused

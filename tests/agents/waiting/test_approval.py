@@ -96,12 +96,43 @@ async def test_edited_arguments_are_what_runs_and_the_model_is_told() -> None:
     assert '{"to":"Ann","amount":50}' in told
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"), [({"to": "Ann", "amount": "much"}, "- amount: expected int"), ({"amount": 5}, "- to: ")]
+)
+async def test_edited_arguments_that_do_not_fit_are_told_to_the_person(arguments: dict[str, Any], told: str) -> None:
+    """Where the agent is at hand, whoever wrote them hears which are wrong; nothing is written, no other answer either."""
+    log = MemoryLog()
+    agent = clerk(log, [pays("1", "Ann", 500), pays("2", "Bob", 1)])
+    run = (await agent.run("go")).run_id
+    before = (await load(log, run)).facts
+    for take_up in (resume, advance):
+        with pytest.raises(CallerError, match=f"call '1' cannot be approved like that(.|\n)*{told}"):
+            await take_up(run, agent=agent, answers={"2": Approve(), "1": Approve(arguments)})
+    assert (await load(log, run)).facts == before
+    assert paid == []
+
+
+async def test_edited_arguments_of_a_call_below_are_checked_by_the_tool_there() -> None:
+    """The agent below is found by the tool that hands it its tasks."""
+    log = MemoryLog()
+    below = clerk(log, pays("1", "Ann", 500))
+    boss = Agent(
+        turns(ToolCall("b", "clerk", '{"task": "t"}'), "all"), name="boss", tools=[below.as_tool()], journal=log
+    )
+    run = (await boss.run("go")).run_id
+    with pytest.raises(CallerError, match="call 'b/1' cannot be approved like that"):
+        await resume(run, agent=boss, answers={"b/1": Approve({"to": "Ann"})})
+    await resume(run, agent=boss, answers={"b/1": Approve({"to": "Ann", "amount": 5})})
+    assert paid == [("Ann", 5)]
+
+
 async def test_edited_arguments_that_do_not_fit_are_refused_by_the_tool() -> None:
-    """Nothing is paid; the model hears of the error, as of its own."""
+    """Approved where no agent is at hand, nothing is paid; the model hears of the error, as of its own."""
     log = MemoryLog()
     agent = clerk(log, pays("1", "Ann", 500))
     run = (await agent.run("go")).run_id
-    result = await resume(run, agent=agent, answers={"1": Approve({"to": "Ann", "amount": "much"})})
+    await answer(run, {"1": Approve({"to": "Ann", "amount": "much"})}, journal=log)
+    result = await resume(run, agent=agent)
     assert paid == []
     assert results(result)[0][1] is True
 
@@ -237,7 +268,10 @@ async def test_the_secret_comes_from_the_environment_and_is_never_shown(monkeypa
 
 
 async def test_an_approval_below_surfaces_and_goes_back_down() -> None:
-    """A sub-agent's call is approved on the outermost run, by the token that is bound to the sub-agent's run."""
+    """A sub-agent's call is approved on the outermost run, by the token that is bound to the sub-agent's run.
+
+    It neither gets lost nor loops (pydantic-ai #4302, strands #3076, agno #7717).
+    """
     log = MemoryLog()
     inner = Agent(turns(pays("1", "Ann", 5), "inner done"), name="inner", tools=[pay])
     middle = Agent(
@@ -254,7 +288,7 @@ async def test_an_approval_below_surfaces_and_goes_back_down() -> None:
     assert (call.id, call.agent, call.kind) == ("1/1/1", "inner", "approval")
     assert (await pending_calls(call.run, journal=log, secret=SECRET))[0].token == call.token
     for _ in range(2):
-        # It neither gets lost nor loops, however often the run is taken up without an answer.
+        # However often the run is taken up without an answer.
         assert (await resume(waiting.run_id, agent=outer)).pending == waiting.pending
     result = await resume(waiting.run_id, agent=outer, answers={"1/1/1": Approve(token=call.token)})
     assert (result.output, paid) == ("outer done", [("Ann", 5)])

@@ -100,7 +100,8 @@ def _same(found: Any, wanted: Any) -> bool:
     if isinstance(wanted, list):
         return isinstance(found, list) and len(found) == len(wanted) and all(map(_same, found, wanted))
     if isinstance(wanted, dict):
-        return found.keys() == wanted.keys() and all(_same(found[key], wanted[key]) for key in wanted)
+        alike = isinstance(found, dict) and found.keys() == wanted.keys()
+        return alike and all(_same(found[key], wanted[key]) for key in wanted)
     if isinstance(wanted, bool) or isinstance(found, bool):
         return found is wanted
     return found == wanted or (found != found and wanted != wanted)  # noqa: PLR0124  (not a number)

@@ -101,7 +101,7 @@ HARMLESS = [
     ("(get {:a 1} :__class__)", None),
     ('(:__globals__ {"x" 1})', None),
     ('(re-find #"(a+)+$" "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab")', None),
-    ('(re-seq #"(x+x+)+y" (apply str (repeat 2000 "x")))', None),
+    ('(re-seq #"(x+x+)+y" (apply str (repeat 2000 "x")))', []),
     ("(bit-shift-left 1 100000000)", 1),
     ("(pow 10 1000000000)", float("inf")),
 ]

@@ -42,3 +42,21 @@ async def test_a_program_waits_in_the_middle_of_its_branches(keep: bool):  # noq
     assert outcome.value == {"found": [1001, 2, 2003], "total": 3106, "last": 3000}
     assert outcome.printed == "looking at 1\nlooking at 2\nlooking at 3\n"
     assert outcome.memory["base"] == 100
+
+
+async def test_a_program_that_waits_is_small():
+    """Five calls, three of them together, and some map, filter, reduce and str wait in less than 16 KiB."""
+    code = """
+    (def users (tool/get {:id 1}))
+    (def orders (tool/get {:id 2}))
+    (let [found (pmap (fn [id] (tool/get {:id id})) [1 2 3])
+          large (filter (fn [x] (> x 1)) found)
+          total (reduce + 0 large)]
+      {:label (str "total: " total) :names (map (fn [x] (str "order " x)) large) :approved (tool/ask {:about total})})
+    """
+    tools = Grant([ToolSpec("get"), ToolSpec("ask")], _call)
+    async with open_sandbox(processes=1) as sandbox:
+        outcome = await sandbox.run(code, language="lisp", tools=tools)
+    assert outcome.suspended is not None
+    assert len(outcome.suspended.calls) == 6
+    assert len(outcome.suspended.snapshot) < 16 * 1024

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from journeyman.programs import Compiled, ProgramFault, ProgramLimits, Scope
 from journeyman.programs.python import Python
+from journeyman.programs.python.reading import Reading
 from journeyman.programs.python.rewriting import OVER, PREPARATION, rewritten
 
 
 def execute(source: str, steps: int = 1000) -> dict[str, Any]:
     """What the rewritten program binds, run by CPython."""
-    program = rewritten(source, [])
+    program = rewritten(Reading(source), [])
     names: dict[str, Any] = {}
     exec(PREPARATION.format(message=OVER, steps=steps), names)  # noqa: S102  (our own test programs)
     exec(compile(program.code, "<program>", "exec"), names)  # noqa: S102
@@ -94,7 +95,7 @@ def test_an_error_is_placed_in_the_source(before: list[str], fault: str):
     """The line that CPython names in the rewritten code leads back to the line of the source."""
     source = "\n".join(["x = 1", *before, fault])
     expected = source.count("\n") + 1
-    program = rewritten(source, [])
+    program = rewritten(Reading(source), [])
     names: dict[str, Any] = {}
     exec(PREPARATION.format(message=OVER, steps=1000), names)  # noqa: S102
     try:
@@ -138,12 +139,14 @@ def test_any_text_is_a_program_or_a_parse_error(source: str):
 )
 def test_awaited_calls_of_tools_are_made_the_parallel_kind(source: str, awaited: str):
     """By whichever of its names a tool is called; what is not awaited stays as it is."""
-    assert awaited in rewritten(source, ["search"]).code.replace("\n", "")
+    assert awaited in rewritten(Reading(source), ["search"]).code.replace("\n", "")
 
 
 def test_importing_the_tools_does_no_harm():
     """There is no such module, and models import it all the same."""
-    code = rewritten("import tools\nfrom tools import search as s, other\nimport tools as t\nimport json", []).code
+    code = rewritten(
+        Reading("import tools\nfrom tools import search as s, other\nimport tools as t\nimport json"), []
+    ).code
     assert code == "pass\ns = tools.search; other = tools.other\nt = tools\nimport json"
 
 

@@ -16,7 +16,7 @@ from journeyman.adapters.log_memory import MemoryLog
 from journeyman.data import CallerError, Secret, ToolCall
 from journeyman.journal import load
 from journeyman.models import ScriptedModel
-from journeyman.serve import RunBounds, Runs, serving
+from journeyman.serve import Gateway, RunBounds, Runs, serving
 
 TOKEN = Secret("a-token-of-ours")
 PATHS = [("GET", path) for path in ("/runs", "/agents", "/runs/x", "/runs/x/facts", "/runs/x/events", "/nowhere")] + [
@@ -63,12 +63,6 @@ async def test_not_beyond_loopback():
     with pytest.raises(CallerError, match="token="):
         async with serving(Runs(helper(), "memory:"), "0.0.0.0"):  # noqa: S104  (that is the test)
             pass
-
-
-async def test_health(opened):
-    """Whether the server is there can be asked without the token."""
-    reply = await opened(helper(), token=TOKEN).get("/health")
-    assert (reply.status, reply.json) == (200, {"status": "ok"})
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------------
@@ -157,6 +151,15 @@ async def test_two_agents_of_one_name():
     """Two agents of one name are refused: a run is taken up by name."""
     with pytest.raises(CallerError, match="'helper'"):
         Runs([helper(), helper()], "memory:")
+
+
+async def test_health(opened):
+    """Whoever looks whether the server is there needs no token, and may leave the answer's body."""
+    client = opened(helper(), token=TOKEN)
+    assert (await client.get("/health")).json == {"status": "ok"}
+    assert (await client.call("HEAD", "/health")).status == 200
+    gateway = client.__class__(Gateway({}, token=TOKEN))
+    assert [(await gateway.call(method, "/health")).status for method in ("GET", "HEAD", "POST")] == [200, 200, 405]
 
 
 # --- where it can be ------------------------------------------------------------------------------------------------------
@@ -336,16 +339,50 @@ async def test_close_without_grace(gated):
     assert (await load(log, run)).state.status == "cancelled"
 
 
-async def test_lifespan(opened):
-    """An app that is a server's only one starts and stops with it."""
-    events = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
-    sent = []
+class Server:
+    """A server that tells an app when it starts and stops."""
 
-    async def receive():
-        return events.pop(0)
+    def __init__(self, app):
+        self.events = asyncio.Queue()
+        self.sent = asyncio.Queue()
+        self.task = asyncio.ensure_future(app({"type": "lifespan"}, self.events.get, self.sent.put))
 
-    async def send(event):
-        sent.append(event["type"])
+    async def tell(self, kind):
+        await self.events.put({"type": f"lifespan.{kind}"})
+        return await self.sent.get()
 
-    await opened(helper()).app({"type": "lifespan"}, receive, send)
-    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+async def test_lifespan(opened, gated):
+    """An app that is a server's only one opens its journal with it, and at its end has the runs rest and closes."""
+    model, log = gated("Hello"), MemoryLog()
+    client = opened(Agent(model, name="a"), log)
+    server = Server(client.app)
+    assert await server.tell("startup") == {"type": "lifespan.startup.complete"}
+    assert client.app._rounds is not None
+    run = await client.start()
+    await model.asked.wait()
+    for _ in range(2):
+        model.let.release()
+    assert await server.tell("shutdown") == {"type": "lifespan.shutdown.complete"}
+    await server.task
+    assert client.app._desk is None
+    assert (await load(log, run)).state.status == "finished"
+
+
+async def test_lifespan_that_cannot_begin(opened):
+    """A journal that cannot be opened is told to the server when it starts, and not by the first request."""
+    server = Server(opened(helper(), "nowhere:").app)
+    told = await server.tell("startup")
+    assert told["type"] == "lifespan.startup.failed"
+    assert "no address of a journal" in told["message"]
+    await server.task
+
+
+async def test_lifespan_of_an_app_with_nothing_to_do():
+    """A gateway answers a server that starts and stops it."""
+    server = Server(Gateway({}))
+    assert [(await server.tell(kind))["type"] for kind in ("startup", "shutdown")] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
+    await server.task

@@ -33,3 +33,22 @@ async def test_both(gated):
             pass
         assert socket.closed
     await app.close(grace=0)
+
+
+async def test_lifespan():
+    """A server that starts and stops both opens and closes the app of runs."""
+    app = Runs(Agent(ScriptedModel([]), name="a"), "memory:")
+    both, sent = Beside(app, Gateway(ScriptedModel([]))), []
+    opened = []
+
+    async def receive():
+        opened.append(app._desk is not None)
+        return {"type": "lifespan.shutdown" if sent else "lifespan.startup"}
+
+    async def send(event):
+        sent.append(event["type"])
+
+    await both({"type": "lifespan"}, receive, send)
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert opened == [False, True]
+    assert app._desk is None

@@ -1,14 +1,18 @@
 """What clients ask of runs and what they are told, at the level of ASGI."""
 
 import asyncio
+from urllib.parse import quote
 
 import pytest
 
 from journeyman import Agent, Pending, tool
+from journeyman.adapters.log_files import FilesLog
 from journeyman.adapters.log_memory import MemoryLog
+from journeyman.agents import advance, create
 from journeyman.data import Conflict, CorruptJournal, Message, ToolCall
-from journeyman.journal import RunCancelled, RunStarted, load
+from journeyman.journal import RunCancelled, RunQuery, RunStarted, load
 from journeyman.models import ScriptedModel
+from journeyman.programs import Programs
 from journeyman.serve import RunBounds
 from journeyman.serve.runs.bodies import run_of_key
 
@@ -64,6 +68,49 @@ async def test_which_agent(opened):
     assert agents == [{"name": name, "model": "scripted:model", "tools": []} for name in ("one", "two")]
 
 
+def adding(**programs):
+    call = ToolCall("1", "run_program", '{"code": "(return (+ data/a data/b))"}')
+    options = {"language": "lisp", "signature": "(a :int, b :int) -> :int", **programs}
+    return helper(call, call, programs=Programs(**options))
+
+
+async def test_start_with_data(opened):
+    """What the programs of a run may read comes with it, checked; what a client may not say is refused, and no run begins."""
+    log = MemoryLog()
+    client = opened(adding(data={"b": 1, "key": "ours"}), log)
+    run = await client.start(data={"a": "2", "b": 3})
+    await client.finished(run)
+    assert (await client.show(run))["output"] == 5
+    for data, says in (
+        ({"a": "x"}, 'a: expected int, got string "x"'),
+        ({}, "a: required, but missing"),
+        ({"a": 1, "key": "theirs"}, "the agent gives 'key' itself"),
+        ({"a": 1, "b) (fail": 1}, "cannot be written as data/name"),
+        ([1], "the body is not what is expected here"),
+    ):
+        status, words = (await client.post("/runs", {"prompt": "Hi", "data": data})).refusal
+        assert status == 400
+        assert says in words
+    status, words = (await opened(helper("Hello")).post("/runs", {"prompt": "Hi", "data": {"a": 1}})).refusal
+    assert status == 400
+    assert "programs" in words
+    assert len((await log.runs(RunQuery())).rows) == 1
+
+
+@pytest.mark.parametrize("data_of", [None, lambda: {"b": 1}])
+async def test_idempotency_key_and_data(opened, data_of):
+    """Other data is another request; the same data is the same, however its inputs were written."""
+    client = opened(adding(data=data_of or {"b": 1}))
+    key = {"idempotency-key": "k"}
+
+    async def asked(**data):
+        return (await client.post("/runs", {"prompt": "Hi", "data": data}, key)).status
+
+    assert await asked(a="2", more=[1]) == 201
+    assert [await asked(a="2", more=[1]), await asked(a=2, more=[1])] == [200, 200]
+    assert [await asked(a=3, more=[1]), await asked(a=2, more=[2]), await asked(a=2, x=1)] == [422, 422, 422]
+
+
 async def test_idempotency_key(opened):
     """A request that is sent again with its key begins nothing; another request with that key is refused."""
     log = MemoryLog()
@@ -80,6 +127,18 @@ async def test_idempotency_key(opened):
     # Another process, on the same journal.
     other = opened(helper("Never asked"), log)
     assert (await other.post("/runs", {"prompt": "Hi"}, key)).json == first.json
+
+
+async def test_idempotency_key_with_other_limits(opened):
+    """Wider limits than those that a key's run has are another request, whatever became of the agent's own since."""
+    log = MemoryLog()
+    client = opened(helper("Hello"), log)
+    key = {"idempotency-key": "k"}
+    asked = {"prompt": "Hi", "limits": {"max_tokens": 5}}
+    assert (await client.post("/runs", asked, key)).status == 201
+    other = opened(Agent(ScriptedModel([]), name="helper", max_iterations=3), log)
+    assert (await other.post("/runs", asked, key)).status == 200
+    assert (await other.post("/runs", {**asked, "limits": {"max_tokens": 4}}, key)).status == 422
 
 
 async def test_idempotency_at_the_same_moment(opened):
@@ -118,6 +177,20 @@ async def test_too_many_runs(opened, gated):
 
 
 # --- look ----------------------------------------------------------------------------------------------------------------
+
+
+async def test_answer_without_room(opened, gated, asking_agent):
+    """An answer for which there is no room is refused before it is written, and can be sent again."""
+    log, model = MemoryLog(), gated("…")
+    run = (await asking_agent().run("Hi", journal=log)).run_id
+    client = opened([asking_agent(), Agent(model, name="busy")], log, bounds=RunBounds(max_runs=1))
+    busy = await client.start(agent="busy")
+    answers = {"answers": {"c1": {"value": "yes"}}}
+    assert (await client.post(f"/runs/{run}/answers", answers)).refusal[0] == 503
+    assert (await client.show(run))["status"] == "waiting"
+    await client.post(f"/runs/{busy}/cancel")
+    assert (await client.post(f"/runs/{run}/answers", answers)).status == 202
+    await client.finished(run)
 
 
 async def test_list(opened):
@@ -408,6 +481,26 @@ async def test_cancel_while_somebody_writes(opened, asking_agent):
     assert (await client.post(f"/runs/{run}/cancel")).json["status"] == "cancelled"
 
 
+@pytest.mark.parametrize("before", ["9" * 5000 + ":x", "x:y", "²:x"])
+async def test_cursor_of_a_list_that_is_none(opened, before):
+    """What is no cursor is refused, however long its digits are."""
+    assert (await opened(helper()).get(f"/runs?before={quote(before)}")).refusal[0] == 400
+
+
+@pytest.mark.parametrize("name", ["order:42", "Straße 9", "a.b", "~x", "x" * 200])
+async def test_run_of_any_name(opened, name, tmp_path):
+    """A run that was given a name of its own by a program is shown, followed and answered like any other."""
+    log = FilesLog(tmp_path)
+    await create(helper(), "Hi", run_id=name, journal=log)
+    client = opened(helper("Hello"), log)
+    path = f"/runs/{name}"
+    assert (await client.post(f"{path}/resume")).status == 202
+    await client.finished(name)
+    assert (await client.get(path)).json["output"] == "Hello"
+    await client.app.close(grace=0)
+    await log.close()
+
+
 async def test_damaged_run(opened, caplog):
     """A run that cannot be read is our failure, not the client's, and what is in it stays in the log."""
 
@@ -450,6 +543,17 @@ async def test_agent_that_does_not_work_here(opened, asking_agent):
     assert (await client.show(result.run_id))["status"] == "waiting"
     assert (await client.post(f"/runs/{result.run_id}/resume")).refusal[0] == 409
     assert (await client.post(f"/runs/{result.run_id}/fork")).refusal[0] == 409
+
+
+async def test_answer_to_an_agent_that_does_not_work_here(opened, asking_agent):
+    """Its run is answered all the same: whoever has the agent goes on with it."""
+    log = MemoryLog()
+    agent = asking_agent(journal=log)
+    run = (await agent.run("Hi")).run_id
+    client = opened(Agent(ScriptedModel([]), name="other"), log)
+    reply = await client.post(f"/runs/{run}/answers", {"answers": {"c1": {"value": "yes"}}})
+    assert (reply.status, reply.json["status"], reply.json["at_work"]) == (202, "running", False)
+    assert (await advance(run, agent=agent)).output == "Good."
 
 
 async def test_failed_run(opened):

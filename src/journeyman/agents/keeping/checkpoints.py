@@ -45,6 +45,8 @@ Trigger = Literal["step", "iteration", "tool_call", "every_seconds", "manual"]
 UNMARKED, REWOUND = "checkpoint deleted", "rewound"
 """What notes on a journal are about, beside `MARKED`."""
 
+_LONGEST_LABEL = 1000
+
 _ENDS = (RunPaused, RunFinished, RunFailed, RunCancelled)
 _STEPS = (ModelResponded, ToolFinished, ToolResolved, ToolPending, *_ENDS)
 
@@ -105,6 +107,8 @@ class Checkpoints:
 
     async def load(self, run: str, seq: int) -> RunState:
         """The run as it was after a fact. Raises `CallerError` where it has no such fact."""
+        if seq < 0:
+            raise CallerError(f"run {run} has no fact {seq}; they are numbered from 0")
         state = (await load(self._open, run, seq)).state
         if state.next_seq != seq + 1:
             raise CallerError(f"run {run} has no fact {seq}; its last one is {state.next_seq - 1}")
@@ -116,6 +120,8 @@ class Checkpoints:
         The name is appended to the run as a note. Raises `Conflict` for a run that is at work, which would lose its journal
         by that: use `Run.mark` of its handle.
         """
+        if len(label) > _LONGEST_LABEL:
+            raise CallerError(f"a checkpoint's label has at most {_LONGEST_LABEL} characters, not {len(label):,}")
         state = (await load(self._open, run)).state
         if state.status == "running":
             raise Conflict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import msgspec
 
@@ -31,12 +32,16 @@ async def import_run(document: bytes | str, *, journal: str | Log, max_bytes: in
     from those whom you would let write to the journal. Raises `CallerError` for a document that is none, is damaged, lacks
     runs or is larger than `max_bytes`.
     """
-    raw = document.encode("utf-8", "replace") if isinstance(document, str) else document
+    raw = cast("object", document.encode("utf-8", "replace") if isinstance(document, str) else document)
+    if not isinstance(raw, bytes | bytearray):
+        raise CallerError(
+            f"a run is imported from the bytes (or text) that export_run gave, not from a {type(raw).__name__}"
+        )
     if len(raw) > max_bytes:
         raise CallerError(
             f"the document has {len(raw):,} bytes, more than max_bytes={max_bytes:,}; raise max_bytes to import it"
         )
-    main, runs = _read(raw)
+    main, runs = _read(bytes(raw))
     _check(main, runs)
     async with open_journal(journal) as log:
         missing = [run for run in in_order(main, runs) if not await _is_there(log, run, runs[run], whole=run == main)]

@@ -21,9 +21,9 @@ class RunAgain:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """The call may be made, with other `arguments` if they are given; `always`: and every further one of this tool in this run.
+    """The call may be made, with other `arguments` if they are given; `always`: and every other one of this tool in this run.
 
-    `token` is that of the pending call; it has to be shown where a secret is set.
+    That run is the one that the call is of (`PendingCall.run`), which may be one below the run that is answered. `token` is that of the pending call; it has to be shown where a secret is set.
     """
 
     arguments: Mapping[str, Any] | None = None
@@ -42,6 +42,20 @@ class Reject:
 
 Answer = Any
 """A value (what the call came to), an exception (it failed), `RunAgain`, `Approve` or `Reject`."""
+
+
+def check_keys(answers: object) -> None:
+    """Raise `CallerError` unless answers are given by the ids of calls."""
+    if not isinstance(answers, Mapping):
+        raise CallerError(
+            f"answers are given by the ids of calls: answers={{call.id: …}}, not a {type(answers).__name__}"
+        )
+    for key in cast("Mapping[object, Any]", answers):
+        if not isinstance(key, str):
+            raise CallerError(
+                f"answers are given by the ids of calls, which are text: answers={{call.id: …}}, not {key!r}"
+            )
+
 
 _ONE_OF = 'exactly one of "value", "error", "run_again", "approve", "reject"'
 

@@ -67,7 +67,7 @@ def leaves(tree: Sequence[Rest]) -> Iterator[tuple[Rest, CallState]]:
     """The calls themselves, and the runs that they are of."""
     for rest in tree:
         for call in rest.state.calls:
-            if call.phase == "pending" and not call.waits_for_child:
+            if call.phase == "pending" and not call.waits_inside:
                 yield rest, call
 
 

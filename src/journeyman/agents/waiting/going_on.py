@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from ...data import CorruptJournal
-from ...journal import CallState, Fact, Log, RunState, ToolResolved, load
+from ...journal import CallState, Fact, Log, RunPaused, RunResumed, RunStarted, RunState, ToolResolved, load
 
 
 class Rest(msgspec.Struct, frozen=True):
@@ -19,7 +19,10 @@ class Rest(msgspec.Struct, frozen=True):
 
 
 async def tree_of(log: Log, run: str) -> tuple[Rest, ...]:
-    """The run and all runs below it for which it waits, parents before their children, siblings in the order of their calls."""
+    """The run and all runs below it for which it waits, parents before their children, siblings in the order of their calls.
+
+    So does one that was set free by an answer and has not been taken up since: others below it may still be answered.
+    """
     found: list[Rest] = []
     seen = {run}
     left: list[tuple[tuple[str, ...], str]] = [((), run)]
@@ -27,9 +30,12 @@ async def tree_of(log: Log, run: str) -> tuple[Rest, ...]:
     while left:
         path, name = left.pop()
         loaded = await load(log, name)
-        found.append(Rest(path, loaded.state, loaded.facts))
+        rest = Rest(path, loaded.state, loaded.facts)
+        found.append(rest)
         for call in reversed(loaded.state.calls):
-            if call.waits_for_child and call.child is not None:
+            if call.child is None:
+                continue
+            if call.waits_for_child or (call.phase == "planned" and not is_at_work(rest)):
                 if call.child in seen:
                     raise CorruptJournal(f"run {call.child} is below run {run} twice; a run has one parent")
                 seen.add(call.child)
@@ -37,13 +43,24 @@ async def tree_of(log: Log, run: str) -> tuple[Rest, ...]:
     return tuple(found)
 
 
-def goes_on(tree: Sequence[Rest], now: int) -> frozenset[tuple[str, ...]]:
-    """The paths of the runs in which something can be done at a time (microseconds since 1970), and of those above them."""
+def is_at_work(rest: Rest) -> bool:
+    """Whether somebody may be at work on a run, or was cut off at it; not if answers alone have set it free since it rested."""
+    if rest.state.status != "running":
+        return False
+    ours = (fact for fact in reversed(rest.facts) if isinstance(fact, RunStarted | RunResumed | RunPaused))
+    return not isinstance(next(ours, None), RunPaused)
+
+
+def goes_on(tree: Sequence[Rest], now: int, *, polls: bool = True) -> frozenset[tuple[str, ...]]:
+    """The paths of the runs in which something can be done at a time (microseconds since 1970), and of those above them.
+
+    Asking a tool again counts where `polls` says so.
+    """
     able: set[tuple[str, ...]] = set()
     for rest in reversed(tree):
         # Children come after their parents in the tree, so that they are known by now.
         below = any((*rest.path, call.call.id) in able for call in rest.state.calls if call.waits_for_child)
-        if below or (rest.path and rest.state.status != "waiting") or _has_own(rest.state, now):
+        if below or (rest.path and rest.state.status != "waiting") or _has_own(rest.state, now, polls=polls):
             able.add(rest.path)
     return frozenset(able)
 
@@ -64,27 +81,35 @@ def is_over(call: CallState, now: int) -> bool:
 
 
 def wakes_at(tree: Sequence[Rest], now: int) -> int | None:
-    """When something can be done without an answer; None for never."""
-    if () in goes_on(tree, now):
+    """When something can be done without an answer, for whoever has just done what there was to do; None for never."""
+    if () in goes_on(tree, now, polls=False):
         # A run below was answered while this one was still at work on other calls.
         return now
     times: list[int] = []
     for rest in tree:
         for call in rest.state.calls:
-            if call.phase != "pending":
-                continue
-            if call.deadline is not None:
+            if call.phase == "pending" and call.deadline is not None:
                 times.append(call.deadline)
-            if call.poll_every is not None and call.reason == "pending":
-                times.append(now + round(call.poll_every * 1e6))
+            every = _poll_every(call)
+            if every is not None:
+                # A poll without an outcome writes nothing, so that the run has rested since the same moment as before.
+                rested = rest.state.updated_at
+                times.append(rested + ((now - rested) // every + 1) * every)
     return min(times, default=None)
 
 
-def _has_own(state: RunState, now: int) -> bool:
+def _has_own(state: RunState, now: int, *, polls: bool) -> bool:
     for call in state.calls:
         if is_over(call, now):
             return True
-        polled = call.phase == "pending" and call.reason == "pending" and call.poll_every is not None
-        if polled and state.updated_at + round((call.poll_every or 0) * 1e6) <= now:
+        every = _poll_every(call) if polls else None
+        if every is not None and state.updated_at + every <= now:
             return True
     return False
+
+
+def _poll_every(call: CallState) -> int | None:
+    """After how many microseconds a call's tool can be asked again; None where it cannot."""
+    if call.phase != "pending" or call.reason != "pending" or call.poll_every is None:
+        return None
+    return max(1, round(call.poll_every * 1e6))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, cast
 
+import msgspec
 from cyclopts import Parameter
 
 from ...agents import Agent
@@ -18,6 +19,9 @@ from ...loop import surroundings
 from ...models import Model, RetryPolicy
 from ...tools import Tool
 from .flags import JOURNAL, Journal
+
+MOST_DATA = 64_000_000
+"""Bytes of a file with data; a run's journal holds it as well."""
 
 
 @Parameter(name="*")
@@ -92,6 +96,25 @@ def loaded(flag: str, place: str) -> Any:
             f"{flag} {place}: {module} cannot be imported ({type(error).__name__}: {error}); --debug shows where"
         ) from error
     return getattr(holder, name, None)
+
+
+def object_in(flag: str, file: Path) -> dict[str, Any]:
+    """The JSON object in a file. Raises `CallerError` that says what is wrong with it."""
+    try:
+        with file.open("rb") as opened:
+            text = opened.read(MOST_DATA + 1)
+    except OSError as error:
+        raise CallerError(f"{flag} {file}: it cannot be read: {error.strerror or error}") from error
+    if len(text) > MOST_DATA:
+        raise CallerError(
+            f"{flag} {file} has more than {MOST_DATA:,} bytes; give what is needed, and the rest by tools"
+        )
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise CallerError(
+            f"{flag} {file}: {error}; it has to hold one JSON object, with a name for each value"
+        ) from error
 
 
 def _tools_at(place: str) -> Sequence[Any]:

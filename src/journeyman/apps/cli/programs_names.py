@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
 import inspect
 from collections.abc import Mapping, Sequence
@@ -25,43 +24,6 @@ MODULES: Final = [
     "random",
     "re",
 ]
-SPECIAL: Final = {
-    "let": "(let [name value …] body …)",
-    "fn": "(fn [x y & rest] body …), or #(… % …)",
-    "def": "(def name value): there for the next program, too",
-    "defn": "(defn name [x y & rest] body …)",
-    "defonce": "(defonce name value): unless it is there already",
-    "letfn": "(letfn [(name [x] body …) …] body …)",
-    "if": "(if test then else)",
-    "do": "(do form …)",
-    "when": "(when test body …)",
-    "cond": "(cond test value … :else value)",
-    "condp": "(condp = x value result … default)",
-    "case": "(case x constant result … default)",
-    "and": "(and form …)",
-    "or": "(or form …)",
-    "for": "(for [x xs :when test :let [y …]] value)",
-    "doseq": "(doseq [x xs] body …)",
-    "dotimes": "(dotimes [n 10] body …)",
-    "loop": "(loop [name value …] … (recur value …))",
-    "recur": "(recur value …): the next round of loop or fn",
-    "->": "(-> x (f y) g): x becomes the first argument of each",
-    "->>": "(->> xs (map f) g): xs becomes the last argument of each",
-    "as->": "(as-> x name form …)",
-    "some->": "(some-> x f g): ends with the first nil",
-    "some->>": "(some->> xs f g): ends with the first nil",
-    "cond->": "(cond-> x test (f y) …)",
-    "cond->>": "(cond->> xs test (f y) …)",
-    "if-let": "(if-let [name value] then else)",
-    "if-some": "(if-some [name value] then else)",
-    "if-not": "(if-not test then else)",
-    "when-let": "(when-let [name value] body …)",
-    "when-some": "(when-some [name value] body …)",
-    "when-not": "(when-not test body …)",
-    "where": "(where :field operator value): a predicate; operators are = not= > < >= <= in includes",
-    "quote": "'form",
-}
-"""Lisp's special forms, which no function of the library stands for."""
 
 
 class Names(Protocol):
@@ -91,31 +53,39 @@ class LispNames:
         self._memory = memory
 
     def words(self) -> Sequence[str]:
-        from ...programs.lisp.naming import builtin_names  # noqa: PLC0415  (the language is imported when it is used)
+        from ...programs.lisp.discovering import names  # noqa: PLC0415  (the language is imported when it is used)
 
-        return sorted({*builtin_names(), *SPECIAL, *self._given, *self._memory()})
+        return sorted({*names(), *self._given, *self._memory()})
 
     def doc(self, name: str) -> str | None:
+        from ...programs.lisp.discovering import documented  # noqa: PLC0415
+
         memory = self._memory()
         if name in memory:
             kept: object = memory[name]
             source = cast("dict[str, object]", kept).get("source") if isinstance(kept, dict) else None
             return source if isinstance(source, str) else f"{name}: {_shape(memory[name])}, stored by a program"
-        return self._given.get(name) or SPECIAL.get(name) or _lisp_function(name)
+        return self._given.get(name) or documented(name)
 
 
 class PythonNames:
-    """Builtins and modules of the subset, tools and data."""
+    """Builtins and modules of the subset, tools, data and what programs have left behind."""
 
-    def __init__(self, tools: Sequence[ToolSpec], data: Mapping[str, Any]) -> None:
+    def __init__(self, tools: Sequence[ToolSpec], data: Mapping[str, Any], memory: Memory) -> None:
+        self._memory = memory
         self._given = {tool.name: _python_tool(tool) for tool in tools}
         inside = "".join([f"\n  data[{name!r}]: {_shape(value)}" for name, value in data.items()])
         self._given["data"] = f"data: what was given to read{inside or '; nothing was'}"
 
     def words(self) -> Sequence[str]:
-        return sorted({*BUILTINS, *MODULES, *self._given})
+        return sorted({*BUILTINS, *MODULES, *self._given, *self._memory()})
 
     def doc(self, name: str) -> str | None:
+        from ...programs.python.values import described  # noqa: PLC0415  (the language is imported when it is used)
+
+        memory = self._memory()
+        if name in memory and name not in self._given:
+            return described(name, memory[name])
         if name in self._given:
             return self._given[name]
         if name in BUILTINS:
@@ -142,24 +112,6 @@ def listed(names: Names, namespace: str) -> str:
         return " ".join(found)
     known = sorted({word.partition("/")[0] for word in names.words() if "/" in word[1:]})
     return f"there is no namespace {namespace}; there are: {', '.join(known) or 'none'}"
-
-
-def _lisp_function(name: str) -> str | None:
-    from ...programs.lisp.library import library  # noqa: PLC0415  (the language is imported when it is used)
-    from ...programs.lisp.naming import CONSTANTS, HINTS, builtin  # noqa: PLC0415
-
-    piece = builtin(name)
-    if piece is None:
-        constant, hint = CONSTANTS.get(name), HINTS.get(name)
-        return f"{name}: {constant}" if constant else f"{name} is not there: {hint}" if hint else None
-    node = library()[piece].node
-    if not isinstance(node, ast.FunctionDef):
-        return f"{name}: a function, or a value"
-    params = [arg.arg for arg in node.args.args]
-    least = len(params) - len(node.args.defaults)
-    shown = [*params[:least], *(f"[{param}]" for param in params[least:])]
-    rest = [f"& {node.args.vararg.arg}"] if node.args.vararg else []
-    return f"({' '.join([name, *shown, *rest])})"
 
 
 def _parameters(tool: ToolSpec) -> tuple[list[str], set[str]]:

@@ -59,7 +59,7 @@ class Repl:
         self._suspended: Suspended | None = None
         specs = [tool.spec for tool in by_name(given.tools).values()]
         self._names: Names = (
-            PythonNames(specs, given.data)
+            PythonNames(specs, given.data, lambda: self._memory)
             if self._language == "python"
             else LispNames(specs, given.data, lambda: self._memory)
         )
@@ -75,8 +75,9 @@ class Repl:
             self._runner.run(sandbox.close())
 
     def _typed(self, sandbox: Sandbox, read: Callable[[], str]) -> int:
-        kept = "each program stands for itself" if self._language == "python" else "what is defined stays"
-        self._screen.note((f"{self._language}: {kept} · help shows what can be done · Ctrl-D leaves", "dim"))
+        self._screen.note(
+            (f"{self._language}: what is defined stays · help shows what can be done · Ctrl-D leaves", "dim")
+        )
         while True:
             try:
                 text = read()

@@ -25,6 +25,7 @@ _HERE = __package__
 runs.command(f"{_HERE}.taking_up:resume_command", name="resume", help="Go on with a run that rests.")
 runs.command(f"{_HERE}.taking_up:fork_command", name="fork", help="Go on from a place in a run, in a new one.")
 runs.command(f"{_HERE}.taking_up:approve_command", name="approve", help="Approve or reject a tool call that waits.")
+runs.command(f"{_HERE}.taking_up:cancel_command", name="cancel", help="Cancel a run that rests, and those below it.")
 runs.command(f"{_HERE}.moving:export_command", name="export", help="Write a run as one JSON document.")
 runs.command(f"{_HERE}.moving:import_command", name="import", help="Put an exported run into a journal.")
 

@@ -18,7 +18,7 @@ from ...journal import Log
 from ...models import Cached, Model, RetryPolicy
 from ...serve import App, Beside, Bounds, Gateway, Models, Runs, Webhooks, check_binding
 from ...serve.agent_model import AgentModel
-from ...serve.budgeted import Budgeted, new_ledger
+from ...serve.budgeted import Budget, Budgeted
 from ...serve.journaled import Journaled
 from .asking import loaded
 from .flags import JOURNAL, PLAIN, Journal, Shown
@@ -138,24 +138,25 @@ def _webhooks(served: ServeFlags) -> Webhooks | None:
 
 
 async def _models(flags: GatewayFlags, agents: Mapping[str, Agent[Any]], log: Log, stack: AsyncExitStack) -> Models:
-    ledger = new_ledger(Limits(max_cost=flags.max_cost, max_tokens=flags.max_tokens))
+    budget = Budget(Limits(max_cost=flags.max_cost, max_tokens=flags.max_tokens))
     policy = RetryPolicy(retry_attempts=flags.retry_attempts)
     store = None if flags.cache is None else open_cache(flags.cache)
     if store is not None:
         stack.push_async_callback(store.close)
 
     def behind(name: str) -> Model:
-        model: Model = open_model(name, retry=policy)
+        # What is answered from the cache costs nothing, so the cache stands before the budget.
+        model: Model = Budgeted(open_model(name, retry=policy), budget)
         if store is not None:
             model = Cached(model, store)
-        return Journaled(Budgeted(model, ledger), log)
+        return Journaled(model, log)
 
     named: dict[str, Model] = {}
     for item in flags.model or ():
         name, found, model = item.partition("=")
         named[name] = behind(model if found else name)
     for name, agent in agents.items():
-        named[name] = Budgeted(AgentModel(agent), ledger)
+        named[name] = Budgeted(AgentModel(agent), budget, most=agent.limits)
     # Names that were asked for are remembered, but not without end: whoever has the token can make them up.
     return named or functools.lru_cache(1000)(behind)
 

@@ -1,4 +1,4 @@
-"""`journeyman runs resume`, `fork` and `approve`: runs that rest are answered and go on."""
+"""`journeyman runs resume`, `fork`, `approve` and `cancel`: runs that rest are answered and go on, or are given up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,20 @@ from typing import Annotated, Any, cast
 
 from cyclopts import Parameter
 
-from ...agents import Agent, Approve, PendingCall, Reject, RunResult, answer, fork, parse_answer, pending_calls, resume
+from ...agents import (
+    Agent,
+    Approve,
+    PendingCall,
+    Reject,
+    RunResult,
+    answer,
+    check_resume,
+    fork,
+    parse_answer,
+    pending_calls,
+    resume,
+)
+from ...agents.waiting import cancel_run
 from ...data import CallerError
 from ...journal import Log
 from .asking import loaded
@@ -29,14 +42,24 @@ Answers = Annotated[
 
 
 def resume_command(
-    run: Id, /, *, agent: AgentName, answers: Answers = None, journal: Journal = JOURNAL, shown: Shown = PLAIN
+    run: Id,
+    /,
+    *,
+    agent: AgentName,
+    answers: Answers = None,
+    anyway: Annotated[
+        bool, Parameter(help="Go on also where the agent has changed so that it cannot do what is open.", negative="")
+    ] = False,
+    journal: Journal = JOURNAL,
+    shown: Shown = PLAIN,
 ) -> int:
     """Go on with a run that was cut off, failed, was paused, or waits.
 
-    An answer is an object with one of "value", "error", "run_again", "approve", "reject". With --json one object. Exit code
-    0: answered, 1: failed, 2: something to mend first, 3: it waits for somebody.
+    An answer is an object with one of "value", "error", "run_again", "approve", "reject". What has changed of the agent since
+    the run began is told before anything is done. With --json one object. Exit code 0: answered, 1: failed, 2: something to
+    mend first, 3: it waits for somebody.
     """
-    return carry_out(shown, lambda screen: _resume(screen, run, agent, answers or (), journal))
+    return carry_out(shown, lambda screen: _resume(screen, run, agent, (answers or (), anyway), journal))
 
 
 def fork_command(
@@ -75,6 +98,27 @@ def approve_command(  # noqa: PLR0913  (a command's flags are its parameters)
     return carry_out(shown, lambda screen: _approve(screen, run, call, decided, journal))
 
 
+def cancel_command(run: Id, /, *, journal: Journal = JOURNAL, shown: Shown = PLAIN) -> int:
+    """Cancel a run that rests, and the runs below it; nobody can answer it then, but it can be resumed.
+
+    A run that a queue works on is cancelled by `journeyman jobs cancel`.
+    """
+    return carry_out(shown, lambda screen: _cancel(screen, run, journal))
+
+
+async def _cancel(screen: Screen, run: str, journal: str) -> int:
+    async with existing(journal) as log:
+        name = await run_named(log, run)
+        ended = await cancel_run(name, journal=log)
+    if screen.json:
+        screen.object({"run": name, "cancelled": list(ended)})
+    elif ended:
+        screen.line(("cancelled", "yellow"), f"  {', '.join(short(item) for item in ended)}")
+    else:
+        screen.error(f"run {short(name)} has ended already")
+    return 0
+
+
 async def _both(screen: Screen) -> int:
     del screen
     raise CallerError("a call is approved with other --arguments, or it is rejected; leave out --reject or --arguments")
@@ -86,12 +130,18 @@ def _decision(reject: str | None, arguments: str | None, *, always: bool) -> Map
     return {"approve": True, "always": always, "arguments": arguments}
 
 
-async def _resume(screen: Screen, run: str, place: str, told: Sequence[str], journal: str) -> int:
+async def _resume(screen: Screen, run: str, place: str, how: tuple[Sequence[str], bool], journal: str) -> int:
+    told, anyway = how
     answers = dict(_answer(item) for item in told)
     async with existing(journal) as log, _agent(place) as agent:
         name = await run_named(log, run)
+        check = await check_resume(name, agent, journal=log)
+        for change in check.changes:
+            screen.note(("changed  ", "yellow"), one_line(change.message))
+        if not (check.can_resume or anyway):
+            check.raise_if_refused()
         signed = await _signed(log, name, answers)
-        result = await resume(name, agent=agent, journal=log, answers=signed)
+        result = await resume(name, agent=agent, journal=log, answers=signed, anyway=anyway)
     return tell_result(screen, result, journal)
 
 
@@ -112,6 +162,8 @@ async def _approve(screen: Screen, run: str, call: str | None, decided: Mapping[
         chosen = [item for item in waiting if item.id == call]
         for item in chosen:
             screen.note((f"{item.id}  ", "bold"), call_words(item.tool, item.arguments, how_to_see(item.run, journal)))
+            if item.kind != "approval":
+                raise CallerError(_how_to_answer(item, journal))
         given = decided
         if isinstance(decided.get("arguments"), str):
             given = {**decided, "arguments": _arguments(decided["arguments"])}
@@ -123,6 +175,14 @@ async def _approve(screen: Screen, run: str, call: str | None, decided: Mapping[
         screen.line((words, "green" if words == "approved" else "yellow"), f"  {call}")
         screen.note((f"journeyman runs resume {short(name)} --agent module:variable{journal_flag(journal)}", "dim"))
     return 0
+
+
+def _how_to_answer(item: PendingCall, journal: str) -> str:
+    given = '{"value": …}' if item.kind == "pending" else '{"value": …} or {"run_again": true}'
+    return (
+        f"call {item.id} waits for no approval but for what it came to: journeyman runs resume … --agent module:variable "
+        f"--answer '{item.id}={given}'{journal_flag(journal)}"
+    )
 
 
 def _arguments(text: str) -> Any:

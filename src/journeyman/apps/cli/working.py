@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 from cyclopts import App, Parameter
@@ -13,7 +14,7 @@ from ...background import Worker, open_queue
 from ...data import CallerError
 from ...queues import FIRST, Entry, Lanes, Policy, Rate, Restart
 from ..worker import work
-from .asking import loaded
+from .asking import loaded, object_in
 from .flags import JOURNAL, PLAIN, Journal, Shown
 from .journals import run_named
 from .outcome import carry_out
@@ -60,10 +61,12 @@ class JobFlags:
     tag: Annotated[list[str] | None, Parameter(help="A word by which to find the run again; may be repeated.")] = None
     restart: Annotated[Restart, Parameter(help="Whether the run is restarted when it failed, or always.")] = "transient"
     max_restarts: Annotated[int, Parameter(help="How often it is restarted within an hour.")] = 3
+    data: Annotated[Path | None, Parameter(help="A JSON object with what the programs of the run may read.")] = None
 
     def options(self) -> Any:
-        """What `Queue` takes."""
+        """What `Queue` takes. Raises `CallerError` for a file that holds no JSON object."""
         return {
+            "data": None if self.data is None else object_in("--data", self.data),
             "priority": self.priority,
             "tenant": self.tenant,
             "tags": self.tag or (),
@@ -106,6 +109,9 @@ def add(  # noqa: PLR0913  (likewise)
     *,
     dedup_key: Annotated[str | None, Parameter(help="Two runs of an agent with the same key are one.")] = None,
     delay: Annotated[float, Parameter(help="Seconds before it may start.")] = 0.0,
+    history: Annotated[
+        str | None, Parameter(help="The id of a run that rests, and that this one goes on from.")
+    ] = None,
     flags: JobFlags = JobFlags(),
     journal: Journal = JOURNAL,
     shown: Shown = PLAIN,
@@ -114,7 +120,10 @@ def add(  # noqa: PLR0913  (likewise)
 
     async def begin(screen: Screen) -> int:
         async with open_queue(journal, flags.queue) as queue:
-            run = await queue.enqueue(agent, prompt, dedup_key=dedup_key, delay=delay, **flags.options())
+            before = None if history is None else await run_named(queue.log, history)
+            options = flags.options()
+            options = flags.options()
+            run = await queue.enqueue(agent, prompt, dedup_key=dedup_key, delay=delay, history=before, **options)
         _tell(screen, {"run": run}, run)
         return 0
 

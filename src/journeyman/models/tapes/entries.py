@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ...data import CallerError, Delta, JsonObject, ModelResponse, ToolResult
-from ...journal import Checkpoint, Fact, Parent
+from ...journal import Checkpoint, Fact, Parent, ProgramFinished, ProgramSuspended
 
 VERSION = 1
 """The version that this code writes; it reads this one and all before it."""
@@ -107,7 +107,8 @@ class Called(_Line, frozen=True, gc=False, kw_only=True, tag="call"):
 
     It is a `result`, or a wait for somebody outside (`pending`, told with `info` and `response`, for `seconds` or `until` a
     time), or nothing yet where a run below carries it out (`by_run`), since that run is on the tape itself, or where it was
-    cut off (`cut_off`). `failed` says that the tool raised, `abandoned` that it may still be at work.
+    cut off (`cut_off`). `failed` says that the tool raised, `abandoned` that it may still be at work, `structured` that the
+    result is a value's JSON. `program` is how far a program has come that the call runs: its own calls are on the tape.
     """
 
     track: int | None = None
@@ -120,12 +121,14 @@ class Called(_Line, frozen=True, gc=False, kw_only=True, tag="call"):
     asks_retry: bool = False
     failed: bool = False
     abandoned: bool = False
+    structured: bool = False
     pending: bool = False
     info: Any = None
     response: str = ""
     seconds: float | None = None
     until: int | None = None
     by_run: bool = False
+    program: ProgramSuspended | ProgramFinished | None = None
     cut_off: bool = False
     progress: tuple[tuple[str, float | None], ...] = ()
 

@@ -22,7 +22,7 @@ from ..outcome import ProgramFault
 from .contracts import Definition, Tables, World
 from .forms import Form, Keyword, ListForm, Literal, MapForm, Regex, SetForm, Symbol, VectorForm, fault_at
 from .library import Arity, library
-from .naming import CONSTANTS, HINTS, builtin, builtin_names, mangled
+from .naming import CONSTANTS, HINTS, builtin, builtin_names, mangled, unbindable
 from .writing import DROP, KEYWORD, NIL, Frame, Local, Out, Scope, Target, Value, place
 
 _MAX_NESTING: Final = 110
@@ -39,6 +39,7 @@ class Compiler:
         self.plain: set[str] = set()
         self.regexes: dict[str, tuple[str, Regex]] = {}
         self.definitions: dict[str, Definition] = {}
+        self.defined_within: set[str] = set()
         self.remembered: set[str] = set()
         self.sources: dict[str, str] = {}
         self.referred: list[dict[str, Local]] = []
@@ -81,7 +82,7 @@ class Compiler:
 
     def enter(self, symbol: Symbol, name: str, scope: Scope, arity: Arity | None = None) -> None:
         """Let a symbol mean a Python name in a scope, an inner one that was made for it."""
-        if symbol.name in ("nil", "true", "false", "&") or "/" in symbol.name:
+        if unbindable(symbol.name):
             raise fault_at(symbol, "parse_error", f"{symbol.name} is no name that can be bound")
         scope.names[symbol.name] = Local(name, scope.frame, looped=scope.frame.loops > 0, arity=arity)
 
@@ -136,7 +137,8 @@ class Compiler:
         if isinstance(value, float) and not math.isfinite(value):
             self.need("math")
             return Value("math.nan" if math.isnan(value) else "math.inf" if value > 0 else "-math.inf", steady=True)
-        return Value(repr(value), isinstance(value, bool), steady=True)
+        text = repr(str(value)) if type(value) in (int, str) else ""
+        return Value(repr(value), isinstance(value, bool), steady=True, shown=text)
 
     def _regex(self, form: Regex) -> Value:
         self.need("_compile")
@@ -278,20 +280,20 @@ class Compiler:
                 if not 1 <= len(rest) <= 2:  # noqa: PLR2004  (forms are counted)
                     raise fault_at(form, "arity_error", f":{head.name} as a function takes a map and maybe a default")
                 values = self.arguments(rest, scope, out)
-                codes = [values[0].code, repr(KEYWORD + head.name), repr(head.name), *(v.code for v in values[1:])]
-                return self.application(self.need("_kw"), codes, form)
+                function, key = self._finder(head.name)
+                return self.application(function, [values[0].code, key, *(v.code for v in values[1:])], form)
             case Literal() | Regex():
                 shown = "nil" if isinstance(head, Literal) and head.value is None else "this"
                 raise fault_at(head, "type_error", f"{shown} is not a function, and stands where one is called")
             case Symbol():
                 return self._named_call(head, form, scope, out)
             case ListForm((Symbol("fn"), *_)) if self.form_name(cast("Symbol", head.items[0]), scope) == "fn":
-                function, *values = self.arguments(form.items, scope, out)
+                called, *values = self.arguments(form.items, scope, out)
                 self.check(self.world.taken(head), len(rest), "this function", form)
-                return self.application(function.code, [value.code for value in values], form)
+                return self.application(called.code, [value.code for value in values], form)
             case _:
-                function, *values = self.arguments(form.items, scope, out)
-                return self.dynamic(function, [value.code for value in values], form)
+                called, *values = self.arguments(form.items, scope, out)
+                return self.dynamic(called, [value.code for value in values], form)
 
     def _named_call(self, head: Symbol, form: ListForm, scope: Scope, out: Out) -> Value:
         rest = form.items[1:]
@@ -325,28 +327,35 @@ class Compiler:
         inline = self.world.inline(self, piece, values, form)
         if inline is not None:
             return inline
-        callables = [index for index in library()[piece].callables if index < len(values)]
-        for index in callables:
-            values[index] = self._callable(form.items[index + 1], values[index], scope)
+        callables = {index: maker for index, maker in library()[piece].callables.items() if index < len(values)}
+        for index, maker in callables.items():
+            values[index] = self._callable(form.items[index + 1], values[index], maker, scope)
         if callables:
             self.plain.add(piece)
         else:
             self.need(piece)
         value = self.application(piece, [value.code for value in values], form)
-        return value._replace(boolean=piece.endswith("_p") or piece in BOOLEAN)
+        shown = value.code if piece in TEXTS else f"str({value.code})" if piece == "l_count" else ""
+        return value._replace(boolean=piece.endswith("_p") or piece in BOOLEAN, shown=shown)
 
-    def _callable(self, form: Form, value: Value, scope: Scope) -> Value:
+    def _callable(self, form: Form, value: Value, maker: str, scope: Scope) -> Value:
         """A value that Python can call, for an argument that is to be called."""
         match form:
             case Keyword():
-                kw = self.need("_kw")
-                return Value(f"(lambda m, d=None: {kw}(m, {value.code}, {form.name!r}, d))")
+                function, key = self._finder(form.name)
+                return Value(f"(lambda m, d=None: {function}(m, {key}, d))")
             case ListForm((Symbol("fn"), *_)):
                 return value
             case Symbol() if self._is_function(form, scope):
                 return value
             case _:
-                return Value(f"{self.need('_fn')}({value.code})")
+                return Value(f"{self.need(maker)}({value.code})")
+
+    def _finder(self, name: str) -> tuple[str, str]:
+        """What looks a keyword up, and how it is told which: one with a hyphen may be written with an underscore in JSON."""
+        if "-" in name:
+            return self.need("_look"), repr(KEYWORD + name)
+        return self.need("_kw"), f"{KEYWORD + name!r}, {name!r}"
 
     def _is_function(self, form: Symbol, scope: Scope) -> bool:
         local = None if form.special else scope.names.get(form.name)
@@ -382,3 +391,6 @@ class Compiler:
 
 BOOLEAN: Final = frozenset({"_eq", "_lt", "_gt", "_le", "_ge", "_has", "l_eq", "l_not_eq", "l_num_eq", "l_lt", "l_gt", "l_le",
                             "l_ge", "l_not", "l_boolean"})  # fmt: skip
+TEXTS: Final = frozenset(
+    {"l_str", "l_join", "l_format", "l_pr_str", "l_name", "l_subs", "l_trim", "l_upper_case", "l_lower_case"}
+)

@@ -49,6 +49,10 @@ class World(Protocol):
         """What a function takes, as it is written."""
         ...
 
+    def documented(self, name: str) -> str | None:
+        """What is to be told of a tool; None for any other name."""
+        ...
+
     def names(self) -> Sequence[str]:
         """Names that may be meant where an unknown one stands."""
         ...

@@ -20,7 +20,8 @@ shows values. *1 *2 *3 are the values of earlier programs.
   map, filter, reduce, group-by, sort-by, frequencies, partition, get-in, assoc-in, update, merge, select-keys …; of clojure.string
   (as str/join), clojure.set and clojure.walk most; Math/sqrt and its like; #"regex"; format; json/parse-string.
 - Besides: (sum-by :k xs) (avg-by :k xs) (min-by :k xs) (max-by :k xs) (distinct-by :k xs) (pluck :k xs), and predicates as
-  (where :status = "active"), (all-of p q), (any-of p q), (none-of p).
+  (where :status = "active"), (all-of p q), (any-of p q), (none-of p). (describe x) sums up the shape of data; (doc name) prints how a
+  function is called, (apropos "part") gives names.
 - :name finds "name" too, so data from tools is read with keywords. Missing data is nil; / gives a float; first and rest do not take a
   map: use seq, keys or vals. A function has one list of parameters.
 - Tools: (tool/name {:key value}). (pmap f xs) and (pcalls f g) make the calls within them at the same time."""
@@ -30,7 +31,7 @@ def described(scope: Scope) -> str:
     """The language in a page, then the tools, data and stored names of this program."""
     parts = [_ABOUT]
     if scope.tools:
-        parts.append("\n".join(["Tools:", *(_tool(tool) for tool in scope.tools)]))
+        parts.append("\n".join(["Tools:", *(f"- {about_tool(tool)}" for tool in scope.tools)]))
     if scope.data:
         parts.append("\n".join(["Data:", *(f"- data/{name}: {_shape(value)}" for name, value in scope.data.items())]))
     stored = [f"- {name}: {_shape(value)}" for name, value in scope.memory.items() if not name.startswith("*")]
@@ -39,14 +40,15 @@ def described(scope: Scope) -> str:
     return "\n\n".join(parts)
 
 
-def _tool(tool: ToolSpec) -> str:
+def about_tool(tool: ToolSpec) -> str:
+    """How a tool is called, and what it says of itself."""
     properties = tool.parameters.get("properties")
     required = tool.parameters.get("required")
     names = list(cast("Mapping[str, Any]", properties)) if isinstance(properties, Mapping) else []
     needed = set(cast("Sequence[str]", required)) if isinstance(required, list) else set[str]()
     shown = ", ".join(f":{name}" if name in needed else f":{name}?" for name in names)
     about = f": {tool.description}" if tool.description else ""
-    return f"- (tool/{tool.name}{f' {{{shown}}}' if shown else ''}){about}"
+    return f"(tool/{tool.name}{f' {{{shown}}}' if shown else ''}){about}"
 
 
 def _shape(value: object) -> str:  # noqa: PLR0911  (a line for each kind)

@@ -211,7 +211,7 @@ def when_first(form: ListForm) -> Form:
 
 
 def comment(form: ListForm) -> Form:
-    """`(comment …)`, and what a file of Clojure needs and this does not: `(ns …)`, `(require …)`, `(declare …)`."""
+    """`(comment …)`, and what a file of Clojure needs and this does not: `(require …)`, `(import …)`, `(declare …)`."""
     return _nil(form)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from .bindings import bind_pattern
@@ -10,16 +10,11 @@ from .compiling import Compiler
 from .contracts import Definition
 from .forms import Form, ListForm, Literal, MapForm, SetForm, Symbol, VectorForm, call, fault_at, shown
 from .library import Arity
-from .naming import builtin, mangled
+from .naming import builtin, mangled, unbindable
 from .writing import RETURN, VAR, Frame, Local, Loop, Out, Scope, Target, Value
 
 LOOP_STEPS: Final = "L_"
 """The Python name of the limit on steps; `language` assigns it."""
-
-_EXTENSIONS: Final = frozenset(
-    ["sum", "avg", "zip", "pluck", "extract", "extract-int", "sum-by", "avg-by", "min-by", "max-by", "distinct-by", "index-by", "combinations", "entries", "upcase", "downcase", "grep", "grep-n", "where", "all-of", "any-of", "none-of", "fail", "return", "join", "split", "trim", "parse", "escape", "union", "difference", "intersection", "capitalize", "blank?", "includes?", "starts-with?", "ends-with?", "pow", "sqrt", "round", "floor", "ceil", "trunc", "walk", "prewalk", "postwalk", "select", "project", "triml", "trimr", "split-lines", "replace-first", "index-of", "last-index-of", "parse-int", "regex?", "re-split", "subset?", "superset?"]
-)  # fmt: skip
-"""Names of the library that clojure.core does not have: programs may define them anew, as models do with (defn sum …)."""
 
 
 class Signature(NamedTuple):
@@ -185,9 +180,12 @@ def defn(form: ListForm) -> Form:
 
 
 def define(compiler: Compiler, form: ListForm, scope: Scope, out: Out) -> Value:
-    """`(def name doc? value)`: the value is there for all that comes after, also in the next program."""
+    """`(def name doc? attributes? value)`: the value is there for all that comes after, also in the next program."""
     symbol = _defined_name(form)
     value = form.items[-1] if len(form.items) > 2 else Literal(None)  # noqa: PLR2004  (forms are counted)
+    for extra in form.items[2:-1]:
+        if not isinstance(extra, MapForm) and not (isinstance(extra, Literal) and isinstance(extra.value, str)):
+            raise fault_at(extra, "parse_error", "def takes one value: (def name value); a function is made by defn")
     _assign(compiler, symbol, value, scope, out)
     return Value(repr(VAR + symbol.name), steady=True)
 
@@ -195,6 +193,8 @@ def define(compiler: Compiler, form: ListForm, scope: Scope, out: Out) -> Value:
 def define_once(compiler: Compiler, form: ListForm, scope: Scope, out: Out) -> Value:
     """`(defonce name value)`: nothing happens where the name has a value."""
     symbol = _defined_name(form)
+    if len(form.items) < 3:  # noqa: PLR2004  (forms are counted)
+        raise fault_at(form, "parse_error", "defonce needs a name and a value: (defonce name value)")
     if compiler.world.remembers(symbol.name):
         return Value(repr(VAR + symbol.name), steady=True)
     body = Out()
@@ -207,6 +207,7 @@ def _assign(compiler: Compiler, symbol: Symbol, value: Form, scope: Scope, out: 
     name = f"d_{mangled(symbol.name)}"
     if scope.frame.parent is not None:
         scope.frame.defined.add(name)
+        compiler.defined_within.add(name)
     result = compiler.fresh()
     with compiler.referring() as referred:
         compiler.statement(value, scope, out, Target("assign", result))
@@ -238,17 +239,54 @@ def calls_tools(form: Form) -> bool:
 
 
 def _defined_name(form: ListForm) -> Symbol:
-    if not 2 <= len(form.items) <= 4 or not isinstance(form.items[1], Symbol):  # noqa: PLR2004  (forms are counted)
+    if not 2 <= len(form.items) <= 5 or not isinstance(form.items[1], Symbol):  # noqa: PLR2004  (forms are counted)
         raise fault_at(form, "parse_error", "def needs a name and a value: (def name value)")
     symbol = form.items[1]
     name = symbol.name
-    if name in ("nil", "true", "false") or "/" in name:
+    if unbindable(name):
         raise fault_at(symbol, "parse_error", f"{name} is no name that can be defined")
-    if builtin(name) is not None and name not in _EXTENSIONS:
-        raise fault_at(
-            symbol, "parse_error", f"{name} is a function of the library and cannot be defined anew: take another name"
-        )
     return symbol
+
+
+def shadowed(forms: Sequence[Form], definitions: Mapping[str, Definition]) -> tuple[str, ...]:
+    """Names of the library that a program defines anew, and may use before it does: until then they mean the library's.
+
+    What is defined before anything names it needs no such beginning, and keeps what is known of its arity.
+    """
+    anew = {name for name in definitions if builtin(name) is not None}
+    open_names, early = set(anew), set[str]()
+    for form in forms if anew else ():
+        defined = ""
+        if isinstance(form, ListForm) and len(form.items) > 1 and isinstance(head := form.items[0], Symbol):
+            named = form.items[1]
+            defined = named.name if isinstance(named, Symbol) and head.name in ("def", "defn", "defn-") else ""
+            if defined in open_names and (head.name != "def" or _is_function(form.items[-1])):
+                open_names.discard(defined)
+        inside = form.items[2:] if defined and isinstance(form, ListForm) else (form,)
+        early |= open_names & _named(inside)
+        open_names.discard(defined)
+    return tuple(sorted(early))
+
+
+def _is_function(form: Form) -> bool:
+    return (
+        isinstance(form, ListForm)
+        and bool(form.items)
+        and isinstance(form.items[0], Symbol)
+        and form.items[0].name == "fn"
+    )
+
+
+def _named(forms: Sequence[Form]) -> set[str]:
+    found: set[str] = set()
+    todo = list(forms)
+    while todo:
+        form = todo.pop()
+        if isinstance(form, Symbol):
+            found.add(form.name)
+        elif isinstance(form, ListForm | VectorForm | MapForm | SetForm):
+            todo.extend(form.items)
+    return found
 
 
 def definitions_in(forms: Sequence[Form]) -> dict[str, Definition]:

@@ -9,21 +9,24 @@ from typing import Any, Final, cast
 from ..language import Compiled, Finished, Raised, Scope
 from ..outcome import ProgramError, ProgramFault
 from .compiling import Compiler
+from .contracts import Definition
 from .describing import described
+from .discovering import tables
 from .faults import LOOP_STEPS, told
 from .forms import Form, ListForm
 from .functions import LOOP_STEPS as STEPS_NAME
-from .functions import definitions_in
+from .functions import definitions_in, shadowed
 from .library import part
-from .naming import mangled
+from .naming import builtin, mangled
 from .reader import read
 from .special_forms import TABLES
 from .surroundings import Surroundings
-from .values import TAG, for_host, for_memory, from_memory
+from .values import TAG, for_host, for_memory, from_memory, is_function
 from .writing import Frame, Line, Local, Out, Target
 from .writing import Scope as Names
 
 _HISTORY: Final = ("*1", "*2", "*3")
+_TOGETHER: Final = {"l_pmap", "l_pcalls"}
 _KEPT_RESULT: Final = 16_384
 """Characters of JSON up to which a program's value is kept as `*1`; larger ones are for `def`."""
 
@@ -62,8 +65,11 @@ class Lisp:
             memory[name] = for_memory(kept)
         for name, function in _entries(came, "functions"):
             memory[name] = _function_for_memory(function)
-        _remember_result(memory, came.get("value"))
-        return Finished(result, memory)
+        ended = came.get("end") == "return"
+        if not ended:
+            # The specification's history is of values that expressions came to: `return` leaves it as it was.
+            _remember_result(memory, came.get("value"))
+        return Finished(result, memory, returned=ended)
 
     def fault(self, raised: Raised, scope: Scope) -> ProgramError:
         """Tell an exception in Lisp's words."""
@@ -79,9 +85,9 @@ def _entries(came: Mapping[str, Any], key: str) -> ItemsView[str, Any]:
 
 
 def _function_for_memory(function: object) -> dict[str, Any]:
-    if function is None:
+    source, found = cast("tuple[str | None, dict[str, Any]]", function)
+    if source is None or any(is_function(kept) for kept in found.values()):
         return {TAG: "lost"}
-    source, found = cast("tuple[str, dict[str, Any]]", function)
     return {TAG: "fn", "source": source, "locals": {name: for_memory(kept) for name, kept in found.items()}}
 
 
@@ -101,8 +107,15 @@ def _compile(source: str, scope: Scope) -> Compiled:
     compiler = Compiler(TABLES, Surroundings(scope))
     compiler.definitions = definitions_in(forms)
     out, frame = Out(), Frame(None)
+    early = shadowed(forms, compiler.definitions)
+    compiler.definitions.update({name: Definition(None, 2) for name in early})
     compiler.body(forms, Names(frame, {}), out, Target("assign", "r_"), _origin())
     restored = _restored(compiler, scope)
+    # A function that was kept may use what this program has yet to define anew.
+    for name in compiler.definitions if restored.lines else early:
+        piece = builtin(name)
+        if piece is not None and not compiler.world.remembers(name):
+            restored.lines.insert(0, f"d_{mangled(name)} = {compiler.need(piece)}")
     lines = _whole(compiler, out)
     steps = min(scope.limits.loop_steps, LOOP_STEPS) + 1
     prelude = "\n".join(
@@ -111,6 +124,7 @@ def _compile(source: str, scope: Scope) -> Compiled:
             f"{STEPS_NAME} = {steps}",
             "__defs = {}",
             "__locals = {}",
+            *tables(compiler),
             *restored.lines,
         ]
     )
@@ -127,6 +141,9 @@ def _whole(compiler: Compiler, out: Out) -> list[Line]:
     all_lines = Out()
     for pattern, (name, form) in compiler.regexes.items():
         all_lines.add(f"{name} = _compile({pattern!r})", form)
+    if compiler.defined_within and _TOGETHER & (compiler.needs | compiler.plain):
+        compiler.need("__held")
+        all_lines.lines += _holding(sorted(compiler.defined_within))
     kept = bool(compiler.definitions)
     if kept:
         compiler.need("_kept")
@@ -145,6 +162,28 @@ def _whole(compiler: Compiler, out: Out) -> list[Line]:
     all_lines.block("try:", body, _origin())
     all_lines.block("except StopIteration:", caught, _origin())
     return all_lines.lines
+
+
+def _holding(names: list[str]) -> list[Line]:
+    """What takes the values of names that functions define, and puts them back: a branch of pmap keeps its definitions to itself.
+
+    The interpreter cannot unbind a name: one that had no value is nil after a branch that gave it one.
+    """
+    text = f"""\
+def __hold():
+ values = []
+ for value in [{", ".join(f"lambda: {name}" for name in names)}]:
+  try:
+   values.append(value())
+  except NameError:
+   values.append(None)
+ return [dict(__defs), dict(__locals), *values]
+def __unhold(held):
+ global __defs, __locals, {", ".join(names)}
+ __defs, __locals, {", ".join(names)} = held
+__held.append(__hold)
+__held.append(__unhold)"""
+    return [Line(len(line) - len(line.lstrip()), line.lstrip(), 0, 0) for line in text.split("\n")]
 
 
 def _written(lines: list[Line]) -> tuple[str, tuple[tuple[int, int], ...]]:

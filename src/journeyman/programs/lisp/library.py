@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Final
@@ -32,7 +33,11 @@ FILES: Final = (
     "java",
     "dates",
     "tools",
+    "discovering",
 )
+
+
+_INDENT: Final = re.compile(r"^ +", re.MULTILINE)
 
 
 class Arity(msgspec.Struct, frozen=True, gc=False):
@@ -73,12 +78,14 @@ class Piece:
     @functools.cached_property
     def names(self) -> frozenset[str]:
         """What it refers to."""
-        return frozenset(inner.id for inner in ast.walk(self.node) if isinstance(inner, ast.Name))
+        inside = list(ast.walk(self.node))
+        brought = {alias.name for inner in inside if isinstance(inner, ast.Import) for alias in inner.names}
+        return frozenset(inner.id for inner in inside if isinstance(inner, ast.Name)) - brought
 
     @functools.cached_property
     def source(self) -> str:
-        """The definition without comments."""
-        return ast.unparse(self.node)
+        """The definition without comments, indented as little as can be: a program that waits is stored with its source."""
+        return _INDENT.sub(lambda match: " " * (len(match.group()) // 4), ast.unparse(self.node))
 
     @functools.cached_property
     def arity(self) -> Arity | None:
@@ -90,30 +97,31 @@ class Piece:
         return Arity(least, None if given.vararg else len(given.args))
 
     @functools.cached_property
-    def callables(self) -> tuple[int, ...]:
-        """Which of its parameters are functions that it makes callable itself."""
+    def callables(self) -> Mapping[int, str]:
+        """Which of its parameters are functions that it makes callable itself, and by which piece."""
         if not isinstance(self.node, ast.FunctionDef):
-            return ()
+            return {}
         params = [arg.arg for arg in self.node.args.args]
-        return tuple(params.index(name) for line in self.node.body if (name := _made_callable(line)) in params)
+        found = [_made_callable(line) for line in self.node.body]
+        return {params.index(name): maker for name, maker in found if name in params}
 
     @functools.cached_property
     def plain(self) -> Piece:
         """The same for functions that are callable already."""
         if not self.callables or not isinstance(self.node, ast.FunctionDef):
             return self
-        body = [line for line in self.node.body if not _made_callable(line)]
+        body = [line for line in self.node.body if not _made_callable(line)[0]]
         node = ast.FunctionDef(self.node.name, self.node.args, body, [], lineno=1, col_offset=0)
         return Piece(self.name, node, self.order[1])
 
 
-def _made_callable(line: ast.stmt) -> str:
-    """The name in a line `name = _fn(name)`, or nothing."""
+def _made_callable(line: ast.stmt) -> tuple[str, str]:
+    """The name in a line `name = _fn(name)` and what stands for `_fn`, or nothing."""
     match line:
-        case ast.Assign([ast.Name(name)], ast.Call(ast.Name("_fn"), [ast.Name(given)])) if name == given:
-            return name
+        case ast.Assign([ast.Name(name)], ast.Call(ast.Name(maker), [ast.Name(given)])) if name == given:
+            return (name, maker) if maker in ("_fn", "_field") else ("", "")
         case _:
-            return ""
+            return "", ""
 
 
 @functools.cache

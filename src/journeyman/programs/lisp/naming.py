@@ -41,8 +41,7 @@ _ALIASES: Final = {
     "double?": "float?",
     "decimal?": "ratio?",
     "seq?": "sequential?",
-    "indexed?": "vector?",
-    "reversible?": "vector?",
+    "reversible?": "indexed?",
     "sorted?": "map-entry?",
     "parse-int": "parse-long",
     "partitionv": "partition",
@@ -54,7 +53,6 @@ _ALIASES: Final = {
     "bigint": "long",
     "unchecked-int": "int",
     "ceiling": "ceil",
-    "dorun": "doall",
     "sequence": "doall",
     "eduction": "doall",
     "System/nanoTime": "System/currentTimeMillis",
@@ -84,8 +82,8 @@ _NAMESPACES: Final = {
     "s": "str",
     "clojure.set": "set",
     "set": "set",
-    "clojure.walk": "",
-    "walk": "",
+    "clojure.walk": "walk",
+    "walk": "walk",
     "clojure.math": "Math",
     "math": "Math",
     "Math": "Math",
@@ -94,6 +92,46 @@ _NAMESPACES: Final = {
     "clojure.data.json": "json",
     "regex": "",
 }
+MEMBERS: Final = {
+    "str": [
+        "blank?",
+        "capitalize",
+        "ends-with?",
+        "escape",
+        "includes?",
+        "index-of",
+        "join",
+        "last-index-of",
+        "lower-case",
+        "replace",
+        "replace-first",
+        "reverse",
+        "split",
+        "split-lines",
+        "starts-with?",
+        "trim",
+        "trim-newline",
+        "triml",
+        "trimr",
+        "upper-case",
+    ],
+    "set": [
+        "difference",
+        "index",
+        "intersection",
+        "join",
+        "map-invert",
+        "project",
+        "rename",
+        "rename-keys",
+        "select",
+        "subset?",
+        "superset?",
+        "union",
+    ],
+    "walk": ["keywordize-keys", "postwalk", "postwalk-replace", "prewalk", "prewalk-replace", "stringify-keys", "walk"],
+}
+"""What clojure.string, clojure.set and clojure.walk have, by the names that programs give these."""
 CONSTANTS: Final = {
     "Double/POSITIVE_INFINITY": "math.inf",
     "Double/NEGATIVE_INFINITY": "-math.inf",
@@ -148,6 +186,7 @@ HINTS: Final = {
     "while": "use loop and recur",
     "new": "of Java's classes there is only (java.util.Date.)",
     "in-ns": "there is one namespace",
+    "ns": "there is one namespace, and clojure.string, clojure.set and clojure.walk are there: leave the line out",
 }
 _PUNCTUATION: Final = {"-": "_", "?": "_p", "!": "_x", "/": "__", ".": "_dot_", "'": "_q"}
 _MANGLED = re.compile(r"_([0-9a-f]+)_")
@@ -162,6 +201,11 @@ def mangled(name: str) -> str:
 def unmangled(name: str) -> str:
     """The name that `mangled` was given."""
     return _MANGLED.sub(lambda match: chr(int(match.group(1), 16)), name)
+
+
+def unbindable(name: str) -> bool:
+    """Whether a symbol can be given no value: a constant, what has a namespace, a method of Java's."""
+    return name in ("nil", "true", "false", "&") or "/" in name or name.startswith(".")
 
 
 def _piece_name(name: str) -> str:
@@ -187,6 +231,8 @@ def _candidates(name: str) -> list[str]:
         return [name]
     if namespace in _NAMESPACES:
         known = _NAMESPACES[namespace]
+        if known == "Math" or (known in ("set", "walk") and short not in MEMBERS[known]):
+            return [f"{known}/{short}"]
         # What has the same meaning in every namespace stands in the library without one.
         return [f"{known}/{short}" if known else short, short]
     return [name]

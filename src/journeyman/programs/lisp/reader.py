@@ -43,9 +43,9 @@ _FLOAT = re.compile(r"[+-]?\d+(?:\.\d*(?:[eE][+-]?\d+)?|[eE][+-]?\d+)")
 _NUMBERLIKE = re.compile(r"[+-]?\d")
 _PLACEHOLDER = re.compile(r"%(?:[1-9]\d?|&)?")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
-_KEYWORD = re.compile(r"[^\s:/][^\s/:]*")
+_KEYWORD = re.compile(r"[\w+*<>=?!-]+")
 
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", '"': '"', "\\": "\\", "/": "/", "'": "'", "0": "\0"}
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", '"': '"', "\\": "\\"}
 _CHARACTERS = {
     "newline": "\n",
     "space": " ",
@@ -260,7 +260,8 @@ class _Reader:
     def _keyword(self, text: str, line: int, column: int) -> Form:
         name = text[1:]
         if not _KEYWORD.fullmatch(name):
-            why = "keywords have no namespaces" if "/" in name or name[:1] == ":" else "a keyword needs a name"
+            why = "a keyword is letters, digits and + - * < > = ? ! _"
+            why = "keywords have no namespaces" if "/" in name or name[:1] == ":" else why
             raise self._fault(f"{text}: {why} in this language")
         return Keyword(name, line, column)
 
@@ -296,9 +297,8 @@ class _Reader:
                 if 0xD800 <= code < 0xE000:  # noqa: PLR2004  (the numbers of the notation)
                     raise self._fault(f"\\{name} is half a character: write the character itself")
                 return chr(code)
-            if name not in _ESCAPES:
-                raise self._fault(f"\\{name} is no escape in a string: write \\\\{name} for a backslash before it")
-            return _ESCAPES[name]
+            # What is no escape stands for itself, backslash and all, so that "\\d+" is what its writer meant.
+            return _ESCAPES.get(name, match.group())
 
         return _ESCAPE.sub(replacement, text) if "\\" in text else text
 

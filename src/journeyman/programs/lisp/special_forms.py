@@ -7,6 +7,7 @@ from typing import Final
 from . import bindings, control, expanding, functions, looping
 from .compiling import Compiler
 from .contracts import Expansion, Handler, Statement, Tables
+from .discovering import asking
 from .forms import ListForm
 from .surroundings import where
 from .writing import Out, Scope, Value
@@ -25,6 +26,10 @@ _EXPRESSIONS: Final[dict[str, Handler]] = {
     "for": looping.comprehension,
     "doseq": looping.doseq,
     "where": where,
+    "doc": asking,
+    "dir": asking,
+    "source": asking,
+    "export-meta": asking,
 }
 _STATEMENTS: Final[dict[str, Statement]] = {
     "if": control.condition_statement,
@@ -59,7 +64,6 @@ _EXPANSIONS: Final[dict[str, Expansion]] = {
     "doto": expanding.doto,
     "dotimes": looping.dotimes,
     "comment": expanding.comment,
-    "ns": expanding.comment,
     "require": expanding.comment,
     "use": expanding.comment,
     "import": expanding.comment,

@@ -9,6 +9,7 @@ from ..language import Scope as Granted
 from ..likeness import did_you_mean
 from .compiling import Compiler
 from .contracts import World
+from .describing import about_tool
 from .forms import Form, Keyword, ListForm, Literal, MapForm, Symbol, call, fault_at
 from .functions import parts_of
 from .library import Arity
@@ -51,6 +52,10 @@ class Surroundings(World):
 
     def taken(self, function: ListForm) -> Arity:
         return parts_of(function, "fn").signature.arity
+
+    def documented(self, name: str) -> str | None:
+        tool = self.tools.get(name.removeprefix("tool/"))
+        return about_tool(tool) if tool is not None else None
 
     def names(self) -> Sequence[str]:
         data = [f"data/{name}" for name in self.granted.data]
@@ -127,9 +132,9 @@ class Surroundings(World):
             given = f"{compiler.need('_arguments')}({', '.join(codes)})"
         # Lisp writes max-results where a schema has max_results.
         table = {name.replace("_", "-"): name for name in parameters if "_" in name}
-        return compiler.application(
-            compiler.need("_tool"), [repr(tool), given, *([repr(table)] if table else [])], form
-        )
+        if table:
+            return compiler.application(compiler.need("_tool_as"), [repr(table), repr(tool), given], form)
+        return compiler.application(compiler.need("_tool"), [repr(tool), given], form)
 
     def _parameters(self, tool: str) -> list[str]:
         properties = self.tools[tool].parameters.get("properties")
@@ -144,16 +149,27 @@ class Surroundings(World):
         if piece in ("l_inc", "l_dec"):
             return Value(f"{place(form)}({codes[0]} {'+' if piece == 'l_inc' else '-'} 1)")
         if len(values) == 2:  # noqa: PLR2004  (forms are counted)
-            return self._of_two(compiler, piece, codes, form)
+            return self._of_two(compiler, piece, values, form)
         if piece in _BINARY and len(values) > 2:  # noqa: PLR2004  (forms are counted)
             code = codes[0]
             for other in codes[1:]:
                 code = f"{place(form)}{compiler.need(_BINARY[piece])}({code}, {other})"
             return Value(code)
-        return None
+        return self._printed(compiler, piece, values, form)
 
-    def _of_two(self, compiler: Compiler, piece: str, codes: Sequence[str], form: ListForm) -> Value | None:
-        left, right = codes
+    def _printed(self, compiler: Compiler, piece: str, values: Sequence[Value], form: ListForm) -> Value | None:
+        """Text that needs no printer, which would be most of what such a program loads."""
+        texts = [value.shown for value in values]
+        if piece not in ("l_str", "l_println") or not all(texts):
+            return None
+        if piece == "l_str":
+            code = " + ".join(texts) or '""'
+            return Value(f"({code})", shown=f"({code})")
+        line = " + ' ' + ".join(texts) or '""'
+        return compiler.application(compiler.need("_print"), [f"{line} + '\\n'"], form)
+
+    def _of_two(self, compiler: Compiler, piece: str, values: Sequence[Value], form: ListForm) -> Value | None:
+        codes = left, right = values[0].code, values[1].code
         number = any(_is_number(item) for item in form.items[1:])
         if piece in _BINARY:
             # Beside a number Python refuses what Lisp refuses; without one, + would join strings and vectors.
@@ -166,7 +182,7 @@ class Surroundings(World):
             return compiler.application(compiler.need(f"_{piece[2:]}"), codes, form)._replace(boolean=True)
         if piece in ("l_eq", "l_not_eq"):
             return self._equality(compiler, piece, codes, form)
-        return None
+        return self._printed(compiler, piece, values, form)
 
     def _equality(self, compiler: Compiler, piece: str, codes: Sequence[str], form: ListForm) -> Value:
         left, right = codes

@@ -38,6 +38,11 @@ def for_host(value: object) -> object:
             return value
 
 
+def is_function(value: object) -> bool:
+    """Whether this is what a function has become on its way to the host."""
+    return isinstance(value, str) and _FUNCTION.fullmatch(value) is not None
+
+
 def _name(text: str) -> str:
     mark = text[:1]
     if mark == "<" and _FUNCTION.fullmatch(text):

@@ -17,11 +17,13 @@ class Value(NamedTuple):
     """The text of an expression.
 
     `boolean`: it can only give True or False. `steady`: evaluating it later, or twice, or not at all makes no difference.
+    `shown`: the expression of its text, where that needs no printer: of a string, or of a whole number.
     """
 
     code: str
     boolean: bool = False
     steady: bool = False
+    shown: str = ""
 
 
 NIL: Final = Value("None", steady=True)

@@ -145,15 +145,21 @@ def _literal(values: list[object]) -> str:
     return f"Literal[{', '.join(repr(item) for item in values)}]"
 
 
-def checked_stubs(found: Mapping[str, Signature]) -> str:
-    """Declarations for the type checker."""
+def checked_stubs(found: Mapping[str, Signature], restored: Iterable[str] = ()) -> str:
+    """Declarations for the type checker: of tools, of our own names, and of those that earlier programs have bound."""
     lines = [
+        "import asyncio",
         "from typing import Any, Literal",
         "data: dict[str, Any] = {}",
         "__value__: Any = None",
         "__ticks__: Any = None",
         "__next__: Any = None",
         "def __over__() -> bool: raise NotImplementedError",
+        "__return__: Any = None",
+        "__keep__: Any = None",
+        "__made__: Any = None",
+        "__locals__: Any = None",
+        *(() if "fail" in found else ("def fail(reason: Any) -> None: raise NotImplementedError",)),
         "class __Tools__:",
         "    __none__: Any = None",
         *[
@@ -173,6 +179,7 @@ def checked_stubs(found: Mapping[str, Signature]) -> str:
             for name, item in found.items()
             if item.is_bare
         ],
+        *[f"{name}: Any = None" for name in restored],
     ]
     return "\n".join(lines) + "\n"
 

@@ -3,6 +3,6 @@
 from .app import Runs
 from .beside import Beside
 from .bounds import RunBounds
-from .webhooks import Redelivery, Webhooks
+from .resting.webhooks import Redelivery, Webhooks
 
 __all__ = ["Beside", "Redelivery", "RunBounds", "Runs", "Webhooks"]

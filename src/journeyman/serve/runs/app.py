@@ -6,18 +6,18 @@ import asyncio
 import base64
 import binascii
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from ...agents import Agent, PendingCall
+from ...agents import Agent
 from ...agents.options import RunOptions
 from ...compose import clock, open_journal
 from ...data import CallerError, Secret
-from ...journal import Log, RunState
+from ...journal import Log
 from ...wire import HttpReply
-from ..access import is_local, shows_token
+from ..access import checked_token, is_local, shows_token
 from ..asgi import (
     HungUpError,
     Receive,
@@ -34,11 +34,13 @@ from ..refusals import Refusal
 from .bodies import run_id
 from .bounds import RunBounds
 from .desk import Desk, Request
-from .presence import Presence
 from .refusing import refusal_of, refused
+from .resting.rest import Rest
+from .resting.rounds import Rounds
+from .resting.webhooks import Webhooks
 from .shown import reply
-from .watching import EVENTS, SUBPROTOCOL, watch
-from .webhooks import Webhooks
+from .watchers.presence import Presence
+from .watchers.watching import EVENTS, SUBPROTOCOL, watch
 from .workshop import Workshop
 
 GRACE = 5.0
@@ -71,11 +73,12 @@ class Runs:
     The journal is the truth: what another process writes there is shown, too. Clients show the `token` as
     `Authorization: Bearer`; without one, requests are answered that were sent to this machine or to one of `hosts` by name,
     and not by a web page from elsewhere. `options` go to each run (`deps`, `callbacks`, …). `webhooks` are told of runs that
-    come to rest here.
+    come to rest here, and of those that wait in the journal.
 
-    Inside `async with` the journal stays open, and at the end runs that are at work are told to rest; without, it is opened
+    Inside `async with`, or as the only app of a server that has a lifespan, the journal is open from the beginning: runs
+    that wait are found and woken when their time comes. At the end runs that are at work are told to rest. Else it is opened
     by the first request, and `close` is the caller's to call. It belongs to one event loop. Raises `CallerError` for two
-    agents of one name.
+    agents of one name, and for an empty token.
     """
 
     def __init__(  # noqa: PLR0913  (a public constructor; most of it is what every server has)
@@ -90,7 +93,7 @@ class Runs:
         webhooks: Webhooks | None = None,
     ) -> None:
         self.agents = _by_name([agents] if isinstance(agents, Agent) else agents)
-        self.token = token
+        self.token = checked_token(token)
         self._journal = journal
         self._hosts = frozenset(host.lower() for host in ([hosts] if isinstance(hosts, str) else hosts))
         self._bounds = bounds
@@ -100,6 +103,7 @@ class Runs:
         self._stack = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._desk: Desk | None = None
+        self._rounds: Rounds | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"]:
@@ -108,13 +112,15 @@ class Runs:
             case "websocket":
                 await self._websocket(scope, receive, send)
             case _:
-                await lifespan(receive, send)
+                await lifespan(receive, send, self._opened, self.close)
 
     async def close(self, grace: float = GRACE) -> None:
         """Have runs at work rest after their iteration, cut off those that do not in `grace` seconds; close the journal."""
         if self._desk is not None:
             await self._desk.workshop.close(grace)
-        self._desk = None
+        if self._rounds is not None:
+            await self._rounds.close()
+        self._desk = self._rounds = None
         if self._webhooks is not None:
             await self._webhooks.close(grace)
         await self._stack.aclose()
@@ -151,7 +157,8 @@ class Runs:
 
     async def _answered(self, scope: Scope, receive: Receive) -> HttpReply:
         path, method, headers = _path(scope), scope["method"], headers_of(scope)
-        if path == "/health" and method == "GET":
+        # What stands before servers looks after them with either.
+        if path == "/health" and method in ("GET", "HEAD"):
             return reply({"status": "ok"})
         self._at_the_door(headers)
         run, methods = _route(path)
@@ -203,11 +210,13 @@ class Runs:
                 log = await self._stack.enter_async_context(open_journal(self._journal))
                 workshop = Workshop(self.agents, log, self._options, self._bounds.max_runs, self._rested)
                 self._desk = Desk(self.agents, log, workshop, self._presence, self._bounds)
+                self._rounds = Rounds(log, workshop, self._webhooks, self._bounds.rounds_seconds)
+                self._rounds.start()
             return self._desk
 
-    def _rested(self, state: RunState, pending: Sequence[PendingCall]) -> None:
-        if self._webhooks is not None:
-            self._webhooks.tell(state, pending)
+    def _rested(self, rest: Rest) -> None:
+        if self._webhooks is not None and self._desk is not None:
+            self._webhooks.tell(rest, self._desk.workshop.note)
 
 
 def _by_name(agents: Iterable[Agent[Any]]) -> Mapping[str, Agent[Any]]:

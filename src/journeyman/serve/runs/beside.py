@@ -22,7 +22,8 @@ class Beside:
         return self._runs.token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        ours = scope["type"] == "websocket" or (scope["type"] == "http" and path_of(scope).startswith(_OURS))
+        # The other one has nothing to open or to close.
+        ours = scope["type"] != "http" or path_of(scope).startswith(_OURS)
         await (self._runs if ours else self._other)(scope, receive, send)
 
     def dismiss(self) -> None:

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from ...agents.stretch import Prompt
+from ...agents.prompts import Prompt
+from ...background.queue import queue_tag
 from ...data import Audio, Document, Image, Limits, Text, Video
 from ...journal import RunQuery
 from ..refusals import Refusal
@@ -21,12 +22,14 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 
 Said = Text | Image | Audio | Video | Document
 
-_RUN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
+_MOST_NAME = 200
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _NAME = 64
 _MOST_ROWS = 500
 _LAST = 2**31 - 1
 """No run has as many facts, and every log can count as far."""
+
+_QUEUED = queue_tag("")
 
 Words = Annotated[str, Meta(min_length=1)]
 Parts = Annotated[tuple[Said, ...], Meta(min_length=1, max_length=100)]
@@ -56,13 +59,22 @@ class Narrower(_Body, frozen=True, kw_only=True):
 
 
 class Start(_Body, frozen=True, kw_only=True):
-    """A run to begin; `agent` may be left out where there is one. `limits` can only be narrower than the agent's."""
+    """A run to begin; `agent` may be left out where there is one. `limits` can only be narrower than the agent's.
+
+    `data` is what the programs of the run may read.
+    """
 
     prompt: Words | Parts
     agent: str | None = None
     tags: Annotated[tuple[Word, ...], Meta(max_length=20)] = ()
     conversation: Word | None = None
     limits: Narrower | None = None
+    data: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        # Workers take over what bears the tag of their queue and has no job.
+        if any(tag.startswith(_QUEUED) for tag in self.tags):
+            raise ValueError(f"tags that begin with {_QUEUED!r} are those of queues")
 
 
 class Branch(_Body, frozen=True, kw_only=True):
@@ -100,9 +112,10 @@ def prompt_of(said: str | Sequence[Said] | None) -> Prompt:
 
 
 def run_id(segment: str) -> str:
-    """A run's id out of a path. Raises `Refusal` (404) for what cannot be one: ids may become the names of files."""
-    if _RUN.fullmatch(segment) is None:
-        raise Refusal(404, "that is no id of a run: ids have at most 128 letters, digits, '-', '_' and '.'")
+    """A run's id out of a path. Raises `Refusal` (404) for what cannot be one."""
+    # As `create` has it; no log makes a path of it, and the dots that mean other places get no further than here.
+    if not 0 < len(segment) <= _MOST_NAME or not segment.isprintable() or segment in (".", ".."):
+        raise Refusal(404, f"that is no id of a run: ids have at most {_MOST_NAME} characters, all of them visible")
     return segment
 
 
@@ -134,7 +147,9 @@ def query_of(raw: bytes, known: Sequence[str]) -> dict[str, str]:
 def cursor_of(query: Mapping[str, str], headers: Mapping[str, str]) -> int:
     """The number of the last fact that a client has, -1 for none; what a browser remembers counts more than its address."""
     # A browser that comes back uses the address that it began with, and says in the header how far it came.
-    return number("after", headers.get("last-event-id") or query.get("after", "-1"), least=-1, most=_LAST)
+    known = headers.get("last-event-id")
+    name = "Last-Event-ID" if known else "after"
+    return number(name, known or query.get("after", "-1"), least=-1, most=_LAST)
 
 
 def name_of(query: Mapping[str, str]) -> str:

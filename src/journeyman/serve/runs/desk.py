@@ -9,7 +9,9 @@ from typing import Any, cast
 import msgspec
 
 from ...agents import Agent, PendingCall, answer, parse_answer, pending_calls
+from ...agents.offering import is_same_data
 from ...agents.options import RunOptions
+from ...agents.waiting import end_tree
 from ...compose import clock
 from ...data import CallerError, Conflict, CorruptJournal, Message
 from ...journal import Fact, Log, RunCancelled, RunFailed, RunFinished, RunStarted, RunState, load
@@ -29,10 +31,11 @@ from .bodies import (
     run_of_key,
 )
 from .bounds import RunBounds
-from .presence import Presence
 from .shown import MOST_FACTS, reply, shown_agents, shown_facts, shown_page, shown_run
-from .workshop import Workshop, end_tree
+from .watchers.presence import Presence
+from .workshop import Workshop
 
+_ATTEMPTS = 3
 _CUT_OFF = 10_000_000
 """Microseconds after which a run that has only begun was cut off: its first request follows within milliseconds."""
 
@@ -80,6 +83,8 @@ class Desk:
         wanted = body_as(Start, request.body)
         agent = self._agent_named(wanted.agent)
         options: RunOptions = {"tags": wanted.tags, "conversation": wanted.conversation}
+        if wanted.data is not None:
+            options["data"] = wanted.data
         if wanted.limits is not None:
             options["limits"] = wanted.limits.within(agent.limits)
         key = key_of(request.headers)
@@ -105,16 +110,30 @@ class Desk:
         given = body_as(Answers, request.body).answers
         answers = {call: parse_answer(bytes(raw)) for call, raw in given.items()}
         async with self._at_rest(request.run) as state:
+            # Before it is durable: whoever hears that there is no room sends the answer again.
+            self.workshop.check_room()
+            await self._record(state, answers)
+            answered = await self._state(state.run)
+            if answered.status == "running":
+                await self.workshop.go_on(answered)
+        return await self._shown(request.run, 202)
+
+    async def _record(self, state: RunState, answers: Mapping[str, Any]) -> None:
+        for attempt in range(1, _ATTEMPTS + 1):
             if state.status == "running":
                 words = (
                     f"run {state.run} is at work elsewhere, or was cut off: answer when it waits, or resume it first"
                 )
                 raise Refusal(409, words)
-            await answer(state.run, answers, journal=self.log, secret=self.workshop.secret_for(state))
-            answered = await self._state(state.run)
-            if answered.status == "running":
-                await self.workshop.take_up(answered)
-        return await self._shown(request.run, 202)
+            try:
+                await answer(state.run, answers, journal=self.log, secret=self.workshop.secret_for(state))
+            except Conflict:
+                # Somebody answered another call, or another server noted whom it has told of this one.
+                if attempt == _ATTEMPTS:
+                    raise
+                state = await self._state(state.run)
+            else:
+                return
 
     async def resume(self, request: Request) -> HttpReply:
         """`POST /runs/{run}/resume`: go on with a run that was paused, stopped or cancelled, failed or was cut off."""
@@ -142,7 +161,7 @@ class Desk:
         async with self.workshop.door(request.run):
             state = await self._state(request.run)
             if state.status in ("waiting", "paused") and not self.workshop.works_on(state.run):
-                await end_tree(self.log, state.run, RunFinished(reason="stopped"))
+                await end_tree(state.run, RunFinished(reason="stopped"), journal=self.log)
             else:
                 await self._tell(request.run, "stop")
         return await self._shown(request.run, 202)
@@ -154,7 +173,7 @@ class Desk:
                 state = await self._state(request.run)
                 if state.ended and state.status != "cancelled":
                     raise Refusal(409, f"run {state.run} is {state.status}; there is nothing to cancel")
-                await end_tree(self.log, state.run, RunCancelled())
+                await end_tree(state.run, journal=self.log)
         return await self._shown(request.run, 200)
 
     async def is_over(self, run: str, after: int = -1) -> bool:
@@ -183,7 +202,7 @@ class Desk:
                 await self.workshop.begin(agent, prompt_of(wanted.prompt), options, run_id=run)
             except Conflict:
                 # It was begun before, perhaps at this very moment by another process: the journal is the fence.
-                if not _is_same(await self._first_fact(run), agent.name, wanted):
+                if not _is_same(await self._first_fact(run), agent, wanted):
                     words = "this Idempotency-Key has begun another run; take a new key for a new run"
                     raise Refusal(422, words) from None
                 state = await self._state(run)
@@ -244,8 +263,11 @@ def _begun(request: Request, run: str, *, status: int = 201) -> HttpReply:
     return reply({"run": run}, status, location=f"{request.root}/runs/{run}")
 
 
-def _is_same(known: Fact, agent: str, wanted: Start) -> bool:
+def _is_same(known: Fact, agent: Agent[Any], wanted: Start) -> bool:
     said = [wanted.prompt] if isinstance(wanted.prompt, str) else list(wanted.prompt)
-    asked = (agent, (Message.user(said),), wanted.tags, wanted.conversation)
+    asked = (agent.name, (Message.user(said),), wanted.tags, wanted.conversation)
     assert isinstance(known, RunStarted)  # noqa: S101  (no run begins with another fact; this tells the type checkers)
-    return (known.agent, known.input, known.tags, known.conversation) == asked
+    # The agent's own limits may have become others since; those that were asked for are in the run's.
+    limited = wanted.limits is None or wanted.limits.within(known.limits) == known.limits
+    same = is_same_data(agent.plan.programs, wanted.data, known.data)
+    return limited and same and (known.agent, known.input, known.tags, known.conversation) == asked

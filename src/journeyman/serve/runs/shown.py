@@ -15,8 +15,8 @@ from ...data import Failure, Usage, dollars
 from ...journal import Checkpoint, Log, Page, Parent, RunState, RunSummary, Status, encode_fact
 from ...observe import plain_output
 from ...wire import HttpReply
-from .presence import Watchers
 from .refusing import JSON
+from .watchers.presence import Watchers
 
 MOST_FACTS = 1000
 """How many facts a page has at most."""

@@ -12,19 +12,26 @@ from msgspec.structs import replace
 
 from ...agents import Agent, PendingCall
 from ...agents.options import RunOptions
-from ...agents.stretch import Prompt, Stretch, taken_up
+from ...agents.prompts import Prompt
+from ...agents.stretch import Stretch, taken_up
+from ...agents.waiting import calls_of, moment, secret_of, tree_of, wakes_at
+from ...background.queue import queue_tag
 from ...compose import clock
 from ...data import Conflict, JourneymanError, Secret
-from ...journal import Fact, Log, RunCancelled, RunFinished, RunState, load
+from ...journal import Log, Noted, RunState, load
 from ..refusals import Refusal
-from .alarms import Alarms
+from .resting.alarms import Alarms
+from .resting.rest import Rest, rest_of
 
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 5
+_QUEUED = queue_tag("")
+_LATER = 5_000_000
+"""Microseconds until a run is looked at again for which there was no room when its time came."""
 
-Rested = Callable[[RunState, Sequence[PendingCall]], None]
-"""Called when a run has come to rest here, however it did, with the calls that it waits for."""
+Rested = Callable[[Rest], None]
+"""Called when a run has come to rest here, however it did."""
 
 
 class Workshop:
@@ -63,7 +70,7 @@ class Workshop:
 
     async def begin(self, agent: Agent[Any], prompt: Prompt, options: RunOptions, *, run_id: str | None = None) -> str:
         """Begin a run, of this id if one is given; its first fact is durable. Raises `Conflict` if that run is there."""
-        self._check_room()
+        self.check_room()
         stretch: Stretch[Any] = Stretch(agent.definition, {**self._options, **options}, streams=True)
         await stretch.start(prompt, run_id=run_id)
         try:
@@ -75,16 +82,57 @@ class Workshop:
 
     async def branch(self, state: RunState, at: int | None, prompt: Prompt) -> str:
         """Begin a run that goes on from a place in another."""
-        self._check_room()
+        self.check_room()
         stretch: Stretch[Any] = Stretch(self._agent_of(state).definition, self._options, streams=True)
         await stretch.branch(state.run, at, prompt)
         return self._work(stretch)
 
     async def take_up(self, state: RunState, *, only_if_due: bool = False) -> None:
         """Go on with a run that rests, or only with one that can go on by itself; the door is held."""
-        self._check_room()
+        self.check_room()
         agent = self._agent_of(state)
         self._work(await taken_up(agent, state.run, {}, self._options, only_if_due=only_if_due))
+
+    async def go_on(self, state: RunState) -> None:
+        """Go on with a run that was answered, however much there is to do; one of an agent that works elsewhere is left to it.
+
+        The door is held. The answer is durable: whoever gave it must not hear that there was no room for it.
+        """
+        agent = self._agents.get(state.agent)
+        if agent is not None:
+            self._work(await taken_up(agent, state.run, {}, self._options))
+
+    async def expect(self, run: str) -> Rest | None:
+        """Look at a run that waits, and wake it when its time comes if its agent works here; None if it does not wait.
+
+        One of a queue is woken by the queue's workers, in their lanes.
+        """
+        tree = await tree_of(self._log, run)
+        state = tree[0].state
+        if state.status != "waiting" or self.works_on(run):
+            return None
+        wakes = wakes_at(tree, clock())
+        queued = any(tag.startswith(_QUEUED) for tag in state.tags)
+        if wakes is not None and state.agent in self._agents and not queued:
+            self._alarms.set(run, moment(wakes))
+        return rest_of(state, tree[0].facts, calls_of(tree, secret_of(self.secret_for(state))))
+
+    async def note(self, run: str, since: int, fact: Noted) -> None:
+        """Write something down beside a run that still waits since a fact; of one that has gone on nobody needs to know."""
+        for _ in range(_ATTEMPTS):
+            async with self.door(run):
+                loaded = await load(self._log, run)
+                state = loaded.state
+                if state.status != "waiting" or rest_of(state, loaded.facts).since != since:
+                    return
+                try:
+                    await self._log.append(run, state.next_seq, [replace(fact, seq=state.next_seq, at=clock())])
+                except Conflict:
+                    # Somebody elsewhere answers it, or has noted something, too.
+                    continue
+                # How long a tool was not asked is counted from the last fact.
+                await self.expect(run)
+                return
 
     def secret_for(self, state: RunState) -> str | Secret | None:
         """What makes the tokens of a run's pending calls; None for that of the environment."""
@@ -159,7 +207,7 @@ class Workshop:
         finally:
             self._at_work.pop(run, None)
             if stretch.drive.state.next_seq != before:
-                self._rested(stretch.drive.state, pending)
+                self._rested(rest_of(stretch.drive.state, stretch.drive.facts, pending))
 
     async def _look_again(self, run: str) -> None:
         async with self.door(run):
@@ -169,10 +217,17 @@ class Workshop:
                 state = (await load(self._log, run)).state
                 if state.status == "waiting":
                     await self.take_up(state, only_if_due=True)
-            except (JourneymanError, Refusal, OSError) as error:
+            except Conflict:
+                log.info("run %s was taken up by somebody else at the same moment", run)
+            except Refusal as error:
+                # There is no room just now, and nobody else who would come back for it.
+                log.warning("run %s could not be taken up and will be looked at again: %s", run, error)
+                self._alarms.set(run, moment(clock() + _LATER))
+            except (JourneymanError, OSError) as error:
                 log.warning("run %s could not be looked at again: %s", run, error)
 
-    def _check_room(self) -> None:
+    def check_room(self) -> None:
+        """Raise `Refusal` (503) while as many runs are at work as may be."""
         if len(self._at_work) >= self._most:
             words = f"{len(self._at_work)} runs are at work (max_runs={self._most}); ask again"
             raise Refusal(503, words, retry_after="1")
@@ -182,34 +237,3 @@ class Workshop:
         if agent is None:
             raise Refusal(409, f"run {state.run} is one of agent {state.agent!r}, which does not work here")
         return agent
-
-
-async def end_tree(log: Log, run: str, fact: RunCancelled | RunFinished) -> None:
-    """End a run that is not at work here, and the runs below it for which it waits.
-
-    Somebody who is at work on it elsewhere finds out with the next fact that they try to write: the journal is the fence.
-    """
-    left, seen = [run], {run}
-    # A loop, for how deep agents hand tasks on is not ours to limit.
-    while left:
-        state = await _ended(log, left.pop(), fact)
-        below = {call.child for call in state.calls if call.child is not None and call.phase != "done"} - seen
-        seen |= below
-        left += below
-
-
-async def _ended(log: Log, run: str, fact: Fact) -> RunState:
-    attempt = 0
-    while True:
-        state = (await load(log, run)).state
-        if state.ended:
-            return state
-        attempt += 1
-        try:
-            await log.append(run, state.next_seq, [replace(fact, seq=state.next_seq, at=clock())])
-        except Conflict:
-            # Somebody who is at work on it elsewhere has just written the next fact.
-            if attempt == _ATTEMPTS:
-                raise
-        else:
-            return state

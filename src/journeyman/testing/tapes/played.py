@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ...agents.programming import computed
 from ...compose import clock
 from ...data import ModelRequest, ModelResponse, Progress, ReplayMismatch, ToolResult
-from ...journal import CallState, Fact
+from ...journal import CallState, Fact, ProgramSuspended
 from ...loop import Report
 from ...models import Emit, Model, Record
 from ...models.tapes import Called, Exchange, Moment, Question, mismatch, nearest_difference, question_of, told_again
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_NEXT = ("ToolFinished", "ToolPending", "ToolStarted")
+_NEXT = ("ToolFinished", "ToolPending", "ProgramSuspended", "ToolStarted")
 """What comes of a call that was carried out; the last one where it is retried."""
+
+
+_SHOWN = 200
+"""Characters of a call's arguments, enough to know it by."""
 
 
 class Placed(msgspec.Struct, frozen=True, gc=False):
@@ -88,15 +93,16 @@ class PlayedTrack:
         return await _asked_elsewhere(self, player, asked, (model, request, emit, record))
 
     async def call(self, call: CallState, report: Report, carry_out: Callable[[Report], Awaitable[Outcome]]) -> Outcome:
-        """The recorded outcome; a tool that is a run below this one is called, for that run is on the tape, too."""
+        """The recorded outcome; a run below this one, or a program, is begun again, for what it does is on the tape, too."""
         self._check()
         player = self._player
         number = player.call(self._number, call.call, call.attempt + 1)
         if number is None:
             self._miss(
                 ReplayMismatch(
-                    f"run {self.run} calls tool {call.call.name} (call {call.call.id!r}, attempt {call.attempt + 1}), and "
-                    f"the tape {player.tape.name} does not hold what came of it; make the tape again"
+                    f"run {self.run} calls tool {call.call.name} (call {call.call.id!r}, attempt {call.attempt + 1}) with "
+                    f"{call.call.arguments[:_SHOWN]}, and the tape {player.tape.name} does not hold what came of it; "
+                    "make the tape again"
                 )
             )
             self.leave()
@@ -108,7 +114,7 @@ class PlayedTrack:
         if entry.cut_off:
             await _wait_to_be_cut_off(f"call {entry.call_id!r} of tool {entry.name}")
         if entry.by_run:
-            outcome = await carry_out(report)
+            outcome = await _carried_out_again(entry, report, carry_out)
             await self._wait(call.call.id, *_NEXT)
             return outcome
         player.skip_within(entry.call)
@@ -264,7 +270,23 @@ def outcome_of(entry: Called, call_id: str) -> Outcome:
         return Waits(entry.info, entry.response, entry.seconds, entry.until)
     result = entry.result or ToolResult(call_id)
     same = result if result.call_id == call_id else msgspec.structs.replace(result, call_id=call_id)
-    return Done(same, entry.asks_retry, entry.failed, entry.abandoned)
+    return Done(same, entry.asks_retry, entry.failed, entry.abandoned, entry.structured)
+
+
+async def _carried_out_again(
+    entry: Called, report: Report, carry_out: Callable[[Report], Awaitable[Outcome]]
+) -> Outcome:
+    program = entry.program
+    if program is None:
+        return await carry_out(report)
+    # For how long it computes is measured, and its snapshot is other bytes each time.
+    token = computed.set(program.seconds)
+    try:
+        outcome = await carry_out(report)
+    finally:
+        computed.reset(token)
+    waits = isinstance(outcome, Waits) and isinstance(program, ProgramSuspended)
+    return msgspec.structs.replace(outcome, program=program) if waits else outcome
 
 
 async def _wait_to_be_cut_off(named: str) -> None:

@@ -101,7 +101,9 @@ class Player:
             arguments = self.scrub(call.arguments.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
             for key in ((track, call.id, attempt), (call.name, arguments)):
                 numbers = self._calls.get(key)
-                if numbers and self.tape.calls[numbers[0]].name == call.name:
+                # A model's call is on the tape with its arguments; a program may make another one by the same id.
+                made = self.tape.calls[numbers[0]] if numbers else None
+                if numbers and made is not None and (made.name, made.arguments) == (call.name, arguments):
                     return numbers.popleft()
         return None
 

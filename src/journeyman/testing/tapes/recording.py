@@ -12,7 +12,7 @@ from typing import Any, Self, assert_never
 
 from ...compose import clock, draw_run_id
 from ...data import CallerError, Delta, JourneymanError, ModelRequest, ModelResponse, Progress, Secret
-from ...journal import CallState, ChildStarted, Fact, ToolFinished, ToolPending
+from ...journal import CallState, ChildStarted, Fact, ProgramFinished, ToolCalled, ToolFinished, ToolPending
 from ...loop import Opening, Report, Surroundings, Track, surroundings
 from ...models import Emit, Model, Record
 from ...models.tapes import (
@@ -144,12 +144,20 @@ class RecordedTrack:
         self._track = track
         self._before: Question | None = None
         self._by_run: set[str] = set()
+        self._ended: dict[str, ProgramFinished] = {}
 
     def time(self, fact: Fact | None = None) -> int:
         """The time, written down."""
         now = clock()
-        if isinstance(fact, ChildStarted):
-            self._by_run.add(fact.call_id)
+        match fact:
+            case ChildStarted():
+                self._by_run.add(fact.call_id)
+            case ProgramFinished():
+                self._ended[fact.call_id] = fact
+            case ToolCalled():
+                self._by_run.add(fact.parent)
+            case _:
+                pass
         if self._track is not None:
             kind, call_id = what(fact)
             self._writer.write(Moment(track=self._track, at=now, fact=kind, call_id=call_id))
@@ -194,12 +202,16 @@ class RecordedTrack:
             raise
         finally:
             _within.reset(token)
-        if call.child is not None or call.call.id in self._by_run:
-            self._writer.write(self._called(call, number, told, by_run=True))
+        program = self._ended.pop(call.call.id, outcome.program if isinstance(outcome, Waits) else None)
+        if program is not None or call.child is not None or call.call.id in self._by_run:
+            self._writer.write(self._called(call, number, told, by_run=True, program=program))
             return outcome
         match outcome:
             case Done():
-                came = {name: getattr(outcome, name) for name in ("result", "asks_retry", "failed", "abandoned")}
+                came = {
+                    name: getattr(outcome, name)
+                    for name in ("result", "asks_retry", "failed", "abandoned", "structured")
+                }
                 self._writer.write(self._called(call, number, told, **came))
             case Waits():
                 came = {name: getattr(outcome, name) for name in ("info", "response", "seconds", "until")}

@@ -22,6 +22,8 @@ from ....journal import (
     ModelRetried,
     ModelSwitched,
     Noted,
+    ProgramFinished,
+    ProgramSuspended,
     RetryAsked,
     RunCancelled,
     RunFailed,
@@ -29,6 +31,7 @@ from ....journal import (
     RunPaused,
     RunResumed,
     RunStarted,
+    ToolCalled,
     ToolDecided,
     ToolFinished,
     ToolPending,
@@ -93,6 +96,8 @@ def said_by(fact: Fact) -> Said:  # noqa: C901, PLR0911, PLR0912  (a table with 
             spent = "" if fact.usage is None else f", {tokens(fact.usage)}"
             head = f"{fact.model} was not needed any more{spent}{_doubt(in_doubt=fact.in_doubt)}"
             return head, [fact.failure.message] if fact.failure else []
+        case ToolCalled():
+            return f"{fact.name} ({fact.call_id})", [fact.arguments]
         case ToolStarted():
             again = f", attempt {fact.attempt}" if fact.attempt > 1 else ""
             return f"{fact.name} ({fact.call_id}){again}", [fact.failure.message] if fact.failure else []
@@ -108,6 +113,12 @@ def said_by(fact: Fact) -> Said:  # noqa: C901, PLR0911, PLR0912  (a table with 
             return f"({fact.call_id}) before_tool changed the arguments", [fact.arguments]
         case ToolDecided():
             return _decided(fact)
+        case ProgramSuspended():
+            kept = f", {len(fact.snapshot):,} bytes" if fact.snapshot else ""
+            return f"({fact.call_id}) after {fact.calls} calls{kept}", ()
+        case ProgramFinished():
+            ended = "gave up" if fact.failed else "returned" if fact.returned else "ended"
+            return f"({fact.call_id}) {ended}, {fact.seconds * 1000:.1f} ms", [fact.failed] if fact.failed else ()
         case ChildStarted():
             return f"run {short(fact.run)} of {fact.agent} ({fact.call_id})", ()
         case ChildFinished():
@@ -138,6 +149,7 @@ _WHY = {
     "in_doubt": "nobody knows how it ended",
     "approval": "waits for an approval",
     "child": "waits for the run below",
+    "program": "waits for its own calls",
 }
 
 
