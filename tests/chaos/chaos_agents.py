@@ -23,7 +23,7 @@ from journeyman.agents.waiting import SECRET_VARIABLE
 from journeyman.data import ModelRequest, ModelResponse, Part, ToolCall
 from journeyman.programs import Programs
 
-LEDGER = Path(os.environ.get("CHAOS_LEDGER", "ledger.jsonl"))
+LEDGER = Path(os.environ.get("CHAOS_LEDGER", os.devnull))
 SLOWEST = float(os.environ.get("CHAOS_SLOWEST", "0.4"))
 """Seconds that a model thinks at most."""
 
