@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from journeyman import Agent, CallerError, Pending, RunContext, ScriptedModel, resume, tool
+from journeyman import Agent, CallerError, Conflict, Pending, RunContext, ScriptedModel, resume, tool
 from journeyman.adapters.log_memory import MemoryLog
 from journeyman.agents import check_resume
 from journeyman.data import ModelRequest, Settings, ToolCall
-from journeyman.journal import ChildStarted
+from journeyman.journal import ChildStarted, Fact, ToolFinished
 
 
 def turns(*answers: Any) -> ScriptedModel:
@@ -87,3 +88,38 @@ async def test_tools_of_one_name_are_each_agents_own_and_only_what_is_meant_is_i
     request = inside.requests[0]
     assert ([tool.name for tool in request.tools], request.settings) == (["look"], Settings())
     assert [message.text for message in request.messages] == ["Be brief.", "t"]
+
+
+class Refuses(MemoryLog):
+    """Does not take the first result of a tool in a run below."""
+
+    refused = False
+
+    async def append(self, run: str, at: int, facts: Sequence[Fact]) -> None:
+        if not self.refused and any(isinstance(fact, ToolFinished) and fact.result.text == "paid" for fact in facts):
+            self.refused = True
+            raise OSError("the disk is full")
+        await super().append(run, at, facts)
+
+
+async def test_a_journal_that_fails_below_is_no_failure_that_a_model_may_mend() -> None:
+    """The run stops as after a crash; taken up, it asks what became of the payment, and nobody pays again meanwhile."""
+    paid: list[int] = []
+
+    @tool
+    async def pay(amount: int) -> str:
+        """Pay an amount."""
+        paid.append(amount)
+        return "paid"
+
+    clerk = Agent(turns(ToolCall("1", "pay", '{"amount": 5}'), "Paid."), name="clerk", tools=[pay])
+    said = ToolCall("1", "clerk", '{"task": "t"}')
+    log = Refuses()
+    desk = Agent(turns(said, "done"), name="desk", tools=[clerk.as_tool()], journal=log)
+    with pytest.raises(Conflict, match="disk is full") as caught:
+        await desk.run("go")
+    assert caught.value.run_id is not None
+    result = await resume(caught.value.run_id, agent=desk)
+    assert [(call.tool, call.kind) for call in result.pending] == [("pay", "in_doubt")]
+    result = await resume(result.run_id, agent=desk, answers={result.pending[0].id: "paid"})
+    assert (result.output, paid) == ("done", [5])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..data import CallerError, JourneymanError, ModelUsage, usage_since
+from ..data import CallerError, Conflict, JourneymanError, ModelUsage, usage_since
 from ..journal import ChildFinished, ChildStarted, Parent, RunState, exists
 from ..loop import Drive
 from ..schema.signatures import InputsSchema
@@ -72,14 +72,25 @@ async def _delegated(agent: Agent[Any], context: RunContext[Any], task: str, inp
             await parent.commit()
     try:
         result = await stretch.work()
-    except JourneymanError as error:
-        raise JourneymanError(f"its run {stretch.drive.state.run} failed: {type(error).__name__}: {error}") from error
+    except Exception as error:
+        raise _told(stretch.drive, error) from error
     finally:
         await _count(stretch.drive.state, counted, parent, context.call_id)
     if result.status == "waiting":
         raise ChildPending
     seen_by_model = call is None or not call.parent
     return agent.signature.visible(result.output) if agent.signature is not None and seen_by_model else result.output
+
+
+def _told(child: Drive, error: Exception) -> Exception:
+    """What the run above hears of an error of the run below."""
+    run = child.state.run
+    if child.refusal is not None:
+        # What it did is not on its journal: a model that hears of a failure would have it done once more.
+        return Conflict(f"the journal did not take what there is to say of run {run}: {error}")
+    if isinstance(error, JourneymanError):
+        return JourneymanError(f"its run {run} failed: {type(error).__name__}: {error}")
+    return error
 
 
 async def _count(child: RunState, counted: tuple[ModelUsage, ...], parent: Drive, call_id: str) -> None:

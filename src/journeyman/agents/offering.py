@@ -85,7 +85,7 @@ def offered(
     runs = program_tool(offer, lambda: secret_of(secret()))
     shown = () if in_words else (*own, runs.name)
     is_type = programs.signature is not None and not isinstance(programs.signature, str | Signature)
-    return Offered(offer, {**tools, runs.name: runs}, shown, programs.signature if is_type else output_type)
+    return Offered(offer, by_name([*tools.values(), runs]), shown, programs.signature if is_type else output_type)
 
 
 def limits_with(programs: Programs | None, limits: Limits) -> Limits:
@@ -182,7 +182,7 @@ def _merged(own: Tools, given: Tools) -> Tools:
         if there is not None and there is not tool and there.function is not tool.function:
             raise CallerError(f"a tool of the agent and one of its programs are named {name!r}; give one another name")
     # The agent's own come last: for one function in both places, what was said of it there holds.
-    tools = {**given, **own}
+    tools = by_name({**given, **own}.values())
     if PROGRAM_TOOL in tools:
         raise CallerError(f"a tool is named {PROGRAM_TOOL!r}, which is the name of the tool that runs programs")
     return tools

@@ -83,7 +83,7 @@ class Drive:
 
     `state` is always the fold of `facts`, the last of which may not be durable yet; nothing happens outside before they
     are. `new` is a fact that the state holds already and that is still to be made durable. `value` is the output as the
-    user's type once the run has finished.
+    user's type once the run has finished, `refusal` why the journal did not take some facts, if it once did not.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Drive:
         self._durable = state
         self._append = asyncio.Lock()
         self._refusals = 0
-        self._refusal: Exception | None = None
+        self.refusal: Exception | None = None
         self._system = _system(state.instructions)
         self._loop = asyncio.get_running_loop()
         self.calling = Calling(plan, world)
@@ -160,10 +160,10 @@ class Drive:
         """Make all recorded facts durable, then publish them."""
         refusals = self._refusals
         async with self._append:
-            if self._refusal is not None and self._refusals > refusals:
+            if self.refusal is not None and self._refusals > refusals:
                 # While this waited, the facts before its own were refused, and its own were taken back with them: whoever
                 # goes on from here as if they were durable would do what nobody will know of.
-                raise self._refusal
+                raise self.refusal
             if not self._new:
                 return
             facts, self._new = self._new, []
@@ -174,7 +174,7 @@ class Drive:
                 await self.world.log.append(state.run, facts[0].seq, facts)
             except Exception as error:
                 self._refusals += 1
-                self._refusal = error
+                self.refusal = error
                 # None of it happened, so that the end, if that can be written, comes after what did.
                 self.state, self._new, self._unpublished = self._durable, [], []
                 raise

@@ -400,3 +400,21 @@ async def test_a_notebook_can_run_programs():
     agent = Agent(ScriptedModel([program("(return 1)"), program("(return 2)")]), programs=Programs(language="lisp"))
     assert agent.run_sync("go").output == 1
     assert (await agent.run("go")).output == 2
+
+
+def test_tools_are_found_by_the_names_that_they_had_also_beside_programs() -> None:
+    """A call that is still open under a tool's former name goes to it, be the tool the agent's or its programs'."""
+
+    @tool(formerly="find")
+    def search(word: str) -> str:
+        """Search."""
+        return word
+
+    @tool(formerly="cost")
+    def price(word: str) -> str:
+        """Price."""
+        return word
+
+    plan = Agent(ScriptedModel([]), tools=[search], programs=Programs(tools=[price])).plan
+    assert (plan.tools["find"].function, plan.tools["cost"].function) == (search.function, price.function)
+    assert sorted(plan.tools) == ["price", "run_program", "search"]
