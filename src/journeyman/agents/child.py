@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..data import CallerError, Conflict, JourneymanError, ModelUsage, usage_since
+from ..data import CallerError, JourneymanError, ModelUsage, usage_since
 from ..journal import ChildFinished, ChildStarted, Parent, RunState, exists
 from ..loop import Drive
 from ..schema.signatures import InputsSchema
@@ -84,12 +84,11 @@ async def _delegated(agent: Agent[Any], context: RunContext[Any], task: str, inp
 
 def _told(child: Drive, error: Exception) -> Exception:
     """What the run above hears of an error of the run below."""
-    run = child.state.run
     if child.refusal is not None:
         # What it did is not on its journal: a model that hears of a failure would have it done once more.
-        return Conflict(f"the journal did not take what there is to say of run {run}: {error}")
+        return child.unwritten()
     if isinstance(error, JourneymanError):
-        return JourneymanError(f"its run {run} failed: {type(error).__name__}: {error}")
+        return JourneymanError(f"its run {child.state.run} failed: {type(error).__name__}: {error}")
     return error
 
 

@@ -13,6 +13,7 @@ from ..data import Failure, Glimpse, Progress
 from ..journal import CallState, Fact, ProgramSuspended, ToolFinished, ToolPending, ToolResolved, ToolStarted
 from ..tools import (
     GRACE,
+    PATIENCE,
     Done,
     Outcome,
     RunContext,
@@ -30,8 +31,6 @@ from .surroundings import Report
 
 if TYPE_CHECKING:
     from .drive import Drive, World
-
-_PATIENCE = 20 * GRACE
 
 
 class Calling:
@@ -110,7 +109,7 @@ class Calling:
                 for task in left:
                     task.cancel()
                 # Each gives up its own tool; what does not even do that is not waited for.
-                _, stuck = await asyncio.wait(left, timeout=_PATIENCE)
+                _, stuck = await asyncio.wait(left, timeout=PATIENCE)
                 self.abandon((tasks[task].call.id, task.get_name()) for task in stuck)
 
     async def outcome(self, drive: Drive, call: CallState) -> Outcome:
@@ -219,7 +218,7 @@ def _grace(drive: Drive, call_id: str) -> float:
     """How long a call may take to end: a run below, or a program, gives up its own tools first, and has to write that down."""
     call = drive.state.call(call_id)
     inside = call is not None and (call.child is not None or drive.state.calls_of(call_id))
-    return _PATIENCE if inside else GRACE
+    return PATIENCE if inside else GRACE
 
 
 def _stop_if_cancelled() -> None:

@@ -183,6 +183,12 @@ class Drive:
             self.facts.extend(durable)
             self.world.feed.publish(durable)
 
+    def unwritten(self) -> Conflict:
+        """What is raised where the journal did not take what was to be said: whoever hears of a failure has it done again."""
+        if isinstance(self.refusal, Conflict):
+            return self.refusal
+        return Conflict(f"the journal did not take what there is to say of run {self.state.run}: {self.refusal}")
+
     async def _work(self) -> None:
         while await self._step():
             pass

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 
 from ..data import Conflict, LimitExceeded, ToolCall
 from ..journal import CallState, ToolCalled, ToolStarted
-from ..tools import GRACE
+from ..tools import PATIENCE
 from .decide import is_held
 from .hooks import prepared
 
 if TYPE_CHECKING:
     from .drive import Drive
-
-
-_PATIENCE = 20 * GRACE
 
 
 class Inside:
@@ -29,7 +26,6 @@ class Inside:
         self._drive = drive
         self._parent = parent
         self._under_way: dict[asyncio.Task[CallState], CallState] = {}
-        self._refused: Conflict | None = None
         self._over = False
 
     async def call(self, number: int, name: str, arguments: str) -> CallState:
@@ -77,7 +73,7 @@ class Inside:
         for task in self._under_way:
             task.cancel()
         # Each gives up its own tool, as the calls of a model do; what does not even do that is not waited for.
-        _, stuck = await asyncio.wait(self._under_way, timeout=_PATIENCE)
+        _, stuck = await asyncio.wait(self._under_way, timeout=PATIENCE)
         self._over = True
         self._drive.calling.abandon((self._under_way[task].call.id, task.get_name()) for task in stuck)
         for task in self._under_way.keys() - stuck:
@@ -122,24 +118,19 @@ class Inside:
         phase = self._known(call_id).phase
         try:
             await self._drive.commit()
-        except Conflict as error:
-            self._refused = error
+        except Conflict:
             raise
         except Exception as error:
-            self._refused = Conflict(f"the journal did not take what there is to say of call {call_id}: {error}")
-            raise self._refused from error
+            raise self._drive.unwritten() from error
         call = self._known(call_id)
         if call.phase != phase:
-            raise self._taken_back(call_id)
+            raise self._drive.unwritten()
         return call
 
     def _known(self, call_id: str) -> CallState:
         """A call as it stands."""
         call = self._drive.state.call(call_id)
         if call is None:
-            raise self._taken_back(call_id)
+            # The facts of calls that are side by side are written together, and the journal takes all of them or none.
+            raise self._drive.unwritten()
         return call
-
-    def _taken_back(self, call_id: str) -> Conflict:
-        # The facts of calls that are side by side are written together, and the journal takes all of them or none.
-        return self._refused or Conflict(f"the journal did not take what was to be said beside call {call_id}")

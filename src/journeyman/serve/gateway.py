@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar, cast
 
@@ -12,22 +11,21 @@ from msgspec.structs import replace
 from ..data import CallerError, Secret
 from ..models import Model
 from ..wire import Dialect, EmbeddingDialect, HttpReply, Stamp
-from .access import checked_token, is_local, shows_token
+from .access import checked_token
 from .answering import Question, answer
 from .asgi import (
     HungUpError,
     Receive,
     Scope,
     Send,
-    TooLargeError,
     headers_of,
     lifespan,
     path_of,
     raw_path,
-    read_body,
     request_of,
     send_reply,
 )
+from .door import body_of, let_in
 from .embedding import (
     EMBEDDING_PATHS,
     Embedders,
@@ -125,15 +123,8 @@ class Gateway:
         self, scope: Scope, receive: Receive, spoken: Dialect | EmbeddingDialect | None
     ) -> Question | EmbeddingQuestion:
         assert spoken is not None  # noqa: S101  (the door lets nothing else in; this tells the type checkers)
-        try:
-            async with asyncio.timeout(self._bounds.body_seconds):
-                body = await read_body(scope, receive, self._bounds.max_body_bytes)
-        except TimeoutError:
-            limit = self._bounds.body_seconds
-            raise Refusal(408, f"the request was not here after {limit:g} seconds (body_seconds={limit:g})") from None
-        except TooLargeError:
-            limit = self._bounds.max_body_bytes
-            raise Refusal(413, f"the request is larger than {limit} bytes (max_body_bytes={limit})") from None
+        bounds = self._bounds
+        body = await body_of(scope, receive, seconds=bounds.body_seconds, most=bounds.max_body_bytes)
         sent = request_of(scope, raw_path(scope), body)
         if is_for_vectors(spoken):
             wanted = spoken.parse(sent)
@@ -152,16 +143,7 @@ class Gateway:
             raise Refusal(405, f"{path} takes {method}", allow=method)
         if path == "/health":
             return listing(path, ())
-        headers = headers_of(scope)
-        if self.token is not None:
-            if not shows_token(headers, self.token):
-                words = "the token is missing or wrong; send it as `Authorization: Bearer` or as `x-api-key`"
-                raise Refusal(401, words, www_authenticate="Bearer")
-        elif not is_local(headers, self._hosts):
-            words = (
-                "without a token this gateway answers only requests to and from this machine; give it token= or hosts="
-            )
-            raise Refusal(403, words)
+        let_in(headers_of(scope), self.token, self._hosts)
         if spoken is None:
             return listing(path, self._names())
         self._let_in()

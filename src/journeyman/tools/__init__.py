@@ -6,11 +6,12 @@ from .context import ChildPending, Deadline, ModelRetry, Pending, RunContext
 from .naming import by_name, former_names
 from .polling import poll_tool
 from .registry import ToolRegistry
-from .timing import GRACE, call_in_time
+from .timing import GRACE, PATIENCE, call_in_time
 from .tool import Tool, ToolOptions, tool
 
 __all__ = [
     "GRACE",
+    "PATIENCE",
     "ChildPending",
     "Deadline",
     "Done",

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 GRACE = 0.5
 """Seconds that a tool has to clean up after it was cut off, before it is abandoned."""
 
+PATIENCE = 20 * GRACE
+"""Seconds for a call that gives up calls of its own first: a run below, a program."""
+
 PARTIAL = 10.0
 """Seconds that an `on_timeout` has to say what there is: it should only look at what was put aside."""
 

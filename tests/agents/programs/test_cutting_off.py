@@ -116,7 +116,7 @@ async def test_a_tool_of_a_program_that_ignores_its_cancellation_is_reported(
 
 async def test_what_ends_after_the_run_writes_nothing(let_go: asyncio.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     """An interceptor that ignores that the run is over is reported as its tool, and its late word is not recorded."""
-    monkeypatch.setattr(inside, "_PATIENCE", 0.05)
+    monkeypatch.setattr(inside, "PATIENCE", 0.05)
     entered, log = asyncio.Event(), MemoryLog()
 
     @tool

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ...compose import open_journal
-from ...data import CallerError, CorruptJournal, ModelUsage, with_usage
-from ...journal import Log, ModelRequested, ModelResponded, RunQuery, RunStarted, RunSummary
+from ...data import CallerError, ModelUsage, with_usage
+from ...journal import Log, ModelRequested, ModelResponded, RunQuery, RunStarted, RunSummary, exists
 
 _PAGE = 500
 _NAMED = 3
@@ -46,7 +46,7 @@ async def all_runs(log: Log) -> AsyncIterator[RunSummary]:
 
 async def run_named(log: Log, name: str) -> str:
     """The id of the one run whose id is, begins with or ends with `name`. Raises `CallerError` if there is none or more."""
-    if await _exists(log, name):
+    if await exists(log, name):
         return name
     ids = [row.run async for row in all_runs(log) if row.run.startswith(name) or row.run.endswith(name)]
     if len(ids) == 1:
@@ -70,12 +70,3 @@ async def own_usage(log: Log, run: str) -> tuple[ModelUsage, ...]:
             case _:
                 continue
     return used
-
-
-async def _exists(log: Log, run: str) -> bool:
-    try:
-        return await anext(aiter(log.read(run)), None) is not None
-    except CorruptJournal:
-        return True
-    except CallerError:
-        return False

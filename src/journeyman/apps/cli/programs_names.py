@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol, cast
 
 from ...data import ToolSpec
+from ...programs.feedback import size_of
 from ...programs.likeness import did_you_mean
 from ...programs.python.language import BUILTINS
 
@@ -49,7 +50,7 @@ class LispNames:
 
     def __init__(self, tools: Sequence[ToolSpec], data: Mapping[str, Any], memory: Memory) -> None:
         self._given = {f"tool/{tool.name}": _lisp_tool(tool) for tool in tools}
-        self._given |= {f"data/{name}": f"data/{name}: {_shape(value)}" for name, value in data.items()}
+        self._given |= {f"data/{name}": f"data/{name}: {size_of(value)}" for name, value in data.items()}
         self._memory = memory
 
     def words(self) -> Sequence[str]:
@@ -64,7 +65,7 @@ class LispNames:
         if name in memory:
             kept: object = memory[name]
             source = cast("dict[str, object]", kept).get("source") if isinstance(kept, dict) else None
-            return source if isinstance(source, str) else f"{name}: {_shape(memory[name])}, stored by a program"
+            return source if isinstance(source, str) else f"{name}: {size_of(memory[name])}, stored by a program"
         return self._given.get(name) or documented(name)
 
 
@@ -74,7 +75,7 @@ class PythonNames:
     def __init__(self, tools: Sequence[ToolSpec], data: Mapping[str, Any], memory: Memory) -> None:
         self._memory = memory
         self._given = {tool.name: _python_tool(tool) for tool in tools}
-        inside = "".join([f"\n  data[{name!r}]: {_shape(value)}" for name, value in data.items()])
+        inside = "".join([f"\n  data[{name!r}]: {size_of(value)}" for name, value in data.items()])
         self._given["data"] = f"data: what was given to read{inside or '; nothing was'}"
 
     def words(self) -> Sequence[str]:
@@ -130,19 +131,3 @@ def _python_tool(tool: ToolSpec) -> str:
     names, needed = _parameters(tool)
     shown = ", ".join([name if name in needed else f"{name}=…" for name in names])
     return f"{tool.name}({shown})\n  {tool.description}".rstrip()
-
-
-def _shape(value: object) -> str:
-    match value:
-        case dict():
-            return f"a map of {len(cast('dict[str, object]', value))}"
-        case list():
-            return f"a vector of {len(cast('list[object]', value))}"
-        case str():
-            return f"a string of {len(value)}"
-        case None:
-            return "nil"
-        case bool():
-            return "a boolean"
-        case _:
-            return "a number"

@@ -17,19 +17,18 @@ from ...compose import clock, open_journal
 from ...data import CallerError, Secret
 from ...journal import Log
 from ...wire import HttpReply
-from ..access import checked_token, is_local, shows_token
+from ..access import checked_token
 from ..asgi import (
     HungUpError,
     Receive,
     Scope,
     Send,
-    TooLargeError,
     headers_of,
     lifespan,
     path_of,
-    read_body,
     send_reply,
 )
+from ..door import body_of, let_in
 from ..refusals import Refusal
 from .bodies import run_id
 from .bounds import RunBounds
@@ -144,7 +143,7 @@ class Runs:
         try:
             followed = EVENTS.fullmatch(_path(scope))
             if followed is not None and scope["method"] == "GET":
-                self._at_the_door(headers_of(scope))
+                let_in(headers_of(scope), self.token, self._hosts)
                 found = await watch(await self._opened(), run_id(followed[1]), scope, receive, send)
             else:
                 found = await self._answered(scope, receive)
@@ -160,47 +159,27 @@ class Runs:
         # What stands before servers looks after them with either.
         if path == "/health" and method in ("GET", "HEAD"):
             return reply({"status": "ok"})
-        self._at_the_door(headers)
+        let_in(headers, self.token, self._hosts)
         run, methods = _route(path)
         handler = methods.get(method)
         if handler is None:
             allowed = tuple(methods) or ("GET",)
             raise Refusal(405, f"{path} takes {' or '.join(allowed)}", allow=", ".join(allowed))
-        body = await self._body(scope, receive) if method == "POST" else b""
+        body, bounds = b"", self._bounds
+        if method == "POST":
+            body = await body_of(scope, receive, seconds=bounds.body_seconds, most=bounds.max_body_bytes)
         request = Request(headers, scope.get("query_string", b""), _mounted_at(scope, path), run, body)
         return await handler(await self._opened(), request)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            self._at_the_door(_with_bearer(scope))
+            let_in(_with_bearer(scope), self.token, self._hosts)
             found = await watch(await self._opened(), _followed(_path(scope)), scope, receive, send)
         except Exception as error:  # noqa: BLE001  (whatever happens, a client gets an answer)
             found = refused(refusal_of(error))
         if found is not None:
             await _refuse_upgrade(scope, send, found)
-
-    def _at_the_door(self, headers: Mapping[str, str]) -> None:
-        if self.token is not None:
-            if not shows_token(headers, self.token):
-                words = "the token is missing or wrong; send it as `Authorization: Bearer`"
-                raise Refusal(401, words, www_authenticate="Bearer")
-        elif not is_local(headers, self._hosts):
-            words = (
-                "without a token only requests to and from this machine are answered; give the server token= or hosts="
-            )
-            raise Refusal(403, words)
-
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        try:
-            async with asyncio.timeout(self._bounds.body_seconds):
-                return await read_body(scope, receive, self._bounds.max_body_bytes)
-        except TimeoutError:
-            limit = self._bounds.body_seconds
-            raise Refusal(408, f"the request was not here after {limit:g} seconds (body_seconds={limit:g})") from None
-        except TooLargeError:
-            most = self._bounds.max_body_bytes
-            raise Refusal(413, f"the request is larger than {most} bytes (max_body_bytes={most})") from None
 
     # --- what requests need ----------------------------------------------------------------------------------------------
 
