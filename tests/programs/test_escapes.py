@@ -246,24 +246,24 @@ async def test_a_tool_s_name_shadows_nothing_that_the_sandbox_needs(name: str):
     assert outcome.value == [[name, {"a": 1}], 2]
 
 
-@pytest.mark.parametrize("seen", ["locals()", "globals()", "dir()"])
-async def test_what_a_program_sees_does_not_tell_how_tools_are_called(seen: str):
-    """The names that it sees lead to none of those by which calls leave the sandbox unmeasured."""
-    code = f"""
+async def test_what_a_program_sees_does_not_tell_how_tools_are_called():
+    """Of the names that it sees none leads to those by which calls leave the sandbox unmeasured."""
+    code = """
+seen = [name for name in locals() if name.startswith("_k")]
 found = []
-for name in [k for k in {seen} if k.startswith("_")]:
+for name in seen:
     for kind in ("call", "later", "c", "l"):
         for digits in (name[2:], name[2:26], name[5:], name[5:29]):
             try:
-                exec("_" + kind + digits + "(['peek', {{'x': 1}}])")
+                exec("_" + kind + digits + "(['peek', {'x': 1}])")
                 found.append(name)
-            except (NameError, SyntaxError):
+            except NameError:
                 pass
-found
+[len(seen) > 0, found]
 """
     outcome = await attempt(code)
-    assert outcome.value == [] or outcome.error is not None, outcome.value
-    assert outcome.calls == ()
+    # What is reached answers with another error than that there is no such name.
+    assert (outcome.error, outcome.value, outcome.calls) == (None, [True, []], ())
 
 
 async def test_a_program_cannot_forge_what_the_sandbox_does_with_its_value():
